@@ -1,0 +1,80 @@
+"""One class per thing a caller can react to; `code` is stable and documented in docs/errors. HTTP lives in api/errors.py."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from domain.assessments.answers import Issue
+
+
+class DomainError(Exception):
+    """Something a client did or found, with a stable code. Never carries a client's values."""
+
+    code: ClassVar[str]
+    detail: ClassVar[str]
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class NotFound(DomainError):
+    """Unknown here: not there at all, or another tenant's. The two must not be told apart."""
+
+    code = "not_found"
+    detail = "There is no such resource, or it is not yours."
+
+
+class AlreadySubmitted(DomainError):
+    code = "already_submitted"
+    detail = "This assessment has been submitted. Follow Location to its job, or start a new assessment."
+
+    def __init__(self, job_id: UUID) -> None:
+        self.job_id = job_id
+
+
+class StaleRevision(DomainError):
+    code = "stale_revision"
+    detail = "The resource has changed since you read it. Read it again and repeat with its new ETag."
+
+
+class IdempotencyKeyReused(DomainError):
+    code = "idempotency_key_reused"
+    detail = "This Idempotency-Key was used with a different body. Use a new key for a new request."
+
+
+class RequestInFlight(DomainError):
+    code = "request_in_flight"
+    detail = "A request with this Idempotency-Key is still being worked on. Repeat it shortly."
+
+
+class JobIsFinal(DomainError):
+    code = "job_is_final"
+    detail = "The job has ended and cannot change any more."
+
+
+class InvalidAnswers(DomainError):
+    """The answers are incomplete or wrong; `issues` says where, never what was given."""
+
+    code = "invalid_answers"
+    detail = "Some answers are missing or not valid. `errors` points at each."
+
+    def __init__(self, issues: "Sequence[Issue]") -> None:
+        self.issues = issues
+
+
+class TooManyAnswers(DomainError):
+    code = "answers_too_large"
+    detail = "The saved answers would grow beyond what an assessment may hold."
+
+
+class NoSuchRoleHere(DomainError):
+    code = "forbidden"
+    detail = "Your role does not allow this."
+
+
+class Unavailable(DomainError):
+    """The outside (database, pool) cannot serve now; nothing was changed."""
+
+    code = "unavailable"
+    detail = "The service cannot answer right now. Nothing was changed; repeat the request."

@@ -1,0 +1,103 @@
+"""A job: the row a client polls. A task moves it, a message names it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
+Stage = Literal["scoring", "generating"]
+
+FINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled"})
+
+# Every legal move. PostgreSQL holds the same list (app.job_may_move) and refuses the rest.
+# `dead` waits for an operator: a replay claims it again.
+MOVES: frozenset[tuple[Status, Status]] = frozenset(
+    {
+        ("queued", "running"),
+        ("queued", "canceled"),
+        ("running", "retrying"),
+        ("running", "succeeded"),
+        ("running", "failed"),
+        ("running", "canceled"),
+        ("running", "dead"),
+        ("retrying", "running"),
+        ("retrying", "canceled"),
+        ("retrying", "dead"),
+        ("dead", "running"),
+    }
+)
+
+# The task that does a stage, and the queue its message goes to.
+TASK_OF: dict[Stage, str] = {"scoring": "assessments.score", "generating": "programs.generate"}
+QUEUE_OF: dict[Stage, str] = {"scoring": "scoring", "generating": "generation"}
+STAGES: tuple[Stage, ...] = ("scoring", "generating")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of `jobs`. `attempt` counts within the stage, 1 upwards; `revision` grows with every visible change."""
+
+    tenant_id: UUID
+    id: UUID
+    user_id: UUID
+    kind: str
+    assessment_id: UUID
+    status: Status
+    stage: Stage
+    attempt: int
+    max_attempts: int
+    revision: int
+    result_type: str | None
+    result_id: UUID | None
+    error_code: str | None
+    correlation_id: str
+    traceparent: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What travels: ids only, never health data. `tenant_id` is checked against the job, never trusted."""
+
+    tenant_id: UUID
+    job_id: UUID
+    stage: Stage
+    correlation_id: str
+    traceparent: str | None = None
+
+
+def message_for(job: Job) -> Message:
+    return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent)
+
+
+class Transient(Exception):  # noqa: N818 - reads as what it says: later
+    """Later: the message becomes visible again after `retry_in` seconds (None: exponential backoff)."""
+
+    def __init__(self, code: str, retry_in: float | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_in = retry_in
+
+
+class Permanent(Exception):  # noqa: N818 - reads as what it says: never
+    """Never: the job fails with this stable code and its message is deleted."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Another worker took the job over, or it was canceled: nothing of this attempt was written."""
+
+
+def backoff_s(receive_count: int, jitter: float, base_s: float = 2.0, cap_s: float = 300.0) -> float:
+    """Exponential backoff with full jitter, in seconds. `jitter` is uniform in [0, 1); `receive_count` starts at 1."""
+    return 1.0 + jitter * min(cap_s, base_s * 2 ** min(receive_count, 30))

@@ -1,0 +1,36 @@
+"""Who acts, and for which tenant."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+STAFF_ROLES = frozenset({"operator", "content_admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every statement of a unit of work runs as: PostgreSQL's policies read exactly these three."""
+
+    tenant_id: UUID
+    user_id: UUID | None
+    role: str
+
+
+def worker_context(tenant_id: UUID) -> Context:
+    """A worker sees its job's whole tenant, and nothing beyond it."""
+    return Context(tenant_id, None, "worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a verified token is. Staff (operators, content admins) belong to no tenant."""
+
+    subject: str
+    role: str
+    tenant_id: UUID | None
+    user_id: UUID | None
+
+    @property
+    def context(self) -> Context | None:
+        if self.tenant_id is None:
+            return None
+        return Context(self.tenant_id, self.user_id, self.role)

@@ -1,0 +1,198 @@
+"""PostgreSQL under a tenant's row-level security: the one way in for the API, the workers and the command line."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from domain import errors
+from domain.tenancy import Context, Principal
+from infra import settings
+from infra.assessments import AssessmentRepository
+from infra.jobs import JobRepository
+from infra.programs import ProgramRepository
+from infra.rows import Row, TenantConnection
+from infra.templates import TemplateRepository
+
+# A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
+_OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
+
+
+@cache
+def pool() -> ConnectionPool[psycopg.Connection[Row]]:
+    """The process's connections as ffp_app. Opened by first use, never by import."""
+    made: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
+        settings.database_url(),
+        min_size=1,
+        max_size=settings.pool_size(),
+        timeout=3,
+        max_waiting=200,
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "options": _OPTIONS,
+            "connect_timeout": 3,
+            "application_name": "ffp",
+        },
+        name="ffp",
+        open=False,
+    )
+    made.open()
+    return made
+
+
+def close() -> None:
+    """Give the connections back: before a fork, a snapshot or the end of the process."""
+    if pool.cache_info().currsize:
+        pool().close()
+        pool.cache_clear()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what PostgreSQL says into what a caller can react to. Its texts go no further: hints can hold values."""
+    try:
+        yield
+    except psycopg.Error as error:
+        match error.sqlstate:
+            case "FF404":
+                raise errors.NotFound from None
+            case "FF409" if error.diag.message_detail:
+                raise errors.AlreadySubmitted(UUID(error.diag.message_detail)) from None
+            case "FF409":
+                raise errors.JobIsFinal from None
+            case "FF412":
+                raise errors.StaleRevision from None
+            case "FF422":
+                raise errors.IdempotencyKeyReused from None
+            case "55P03":
+                raise errors.RequestInFlight from None
+            case "57014":
+                raise errors.Unavailable("statement timeout") from None
+            case _ if isinstance(error, psycopg.OperationalError):
+                raise errors.Unavailable(type(error).__name__) from None
+        raise
+
+
+class UnitOfWork:
+    """One transaction of one tenant, and the repositories that work in it."""
+
+    def __init__(self, connection: TenantConnection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def assessments(self) -> AssessmentRepository:
+        return AssessmentRepository(self._connection)
+
+    @cached_property
+    def jobs(self) -> JobRepository:
+        return JobRepository(self._connection)
+
+    @cached_property
+    def programs(self) -> ProgramRepository:
+        return ProgramRepository(self._connection)
+
+    @cached_property
+    def templates(self) -> TemplateRepository:
+        return TemplateRepository(self._connection)
+
+
+class _Connection(TenantConnection):
+    """See TenantConnection. The transaction starts with the first `execute`, in the same round trip as its context."""
+
+    def __init__(self, raw: psycopg.Connection[Row], context: Context) -> None:
+        self.context = context
+        self._raw = raw
+        self._begun = False
+        self._spent = False
+
+    def execute(self, query: str, params: Sequence[Any] = ()) -> list[Row]:
+        self._refuse_if_spent()
+        if not self._begun:
+            c = self.context
+            self._raw.execute(
+                sql.SQL("begin; select app.set_context({}, {}, {})").format(c.tenant_id, c.user_id, c.role)
+            )
+            self._begun = True
+        return self._rows(query, params)
+
+    def read(self, function: str, params: Sequence[Any] = ()) -> list[Row]:
+        self._refuse_if_spent()
+        return self._rows(function, (self.context.tenant_id, self.context.user_id, self.context.role, *params))
+
+    def finish(self, function: str, params: Sequence[Any] = ()) -> list[Row]:
+        rows = self.read(function, params)
+        self._spent = not self._begun
+        return rows
+
+    def end(self, *, commit: bool) -> None:
+        if self._begun and not self._raw.closed:
+            self._raw.execute("commit" if commit else "rollback")
+
+    def _rows(self, query: str, params: Sequence[Any]) -> list[Row]:
+        cursor = self._raw.execute(query, params)  # type: ignore[arg-type]  # repositories hold literals only
+        return cursor.fetchall() if cursor.description else []
+
+    def _refuse_if_spent(self) -> None:
+        if self._spent:
+            raise RuntimeError("this unit of work has committed; open another")
+
+
+@contextmanager
+def unit_of_work(context: Context) -> Iterator[UnitOfWork]:
+    """Work as one tenant: everything in the block commits together at its end, or nothing does.
+
+    Borrowing sends nothing to the server. Raises Unavailable when no connection is free in time or the
+    server is gone, and the domain's errors for what its functions refuse.
+    """
+    try:
+        with translated(), pool().connection() as raw:
+            connection = _Connection(raw, context)
+            try:
+                yield UnitOfWork(connection)
+            except BaseException:
+                with translated():
+                    connection.end(commit=False)
+                raise
+            connection.end(commit=True)
+    except PoolTimeout:
+        raise errors.Unavailable("pool") from None
+
+
+def open_request(subject: str) -> Principal | None:
+    """Who a verified token's subject is now: membership as the database has it, not as the token remembers it.
+
+    One autocommitted statement. Repeated once on fresh connections if the server was restarted in between.
+    """
+    try:
+        try:
+            return _open_request(subject)
+        except errors.Unavailable:
+            pool().check()
+            return _open_request(subject)
+    except PoolTimeout:
+        raise errors.Unavailable("pool") from None
+
+
+def _open_request(subject: str) -> Principal | None:
+    with translated(), pool().connection() as raw:
+        row = raw.execute("select tenant_id, user_id, role from app.open_request(%s)", (subject,)).fetchone()
+    if row is None:
+        return None
+    return Principal(subject, row["role"], row["tenant_id"], row["user_id"])
+
+
+def is_ready() -> bool:
+    """Whether the database answers as ffp_app."""
+    try:
+        with translated(), pool().connection(timeout=1) as raw:
+            raw.execute("select 1")
+    except (errors.Unavailable, PoolTimeout):
+        return False
+    return True
