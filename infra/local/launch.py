@@ -1,7 +1,7 @@
 """Takes on another account, arranges to end with its parent, and becomes the given command.
 
-Run as a program (`python -I -S launch.py OPTIONS COMMAND ...`) rather than in a `preexec_fn`: that runs between
-fork and exec of a process that may have threads, which Python 3.12 and later warns about.
+Run as a program (`python -I -S launch.py OPTIONS COMMAND ...`) rather than in a `preexec_fn`: that runs
+between fork and exec of a process that may have threads, which Python 3.12 and later warns about.
 """
 
 import ctypes
@@ -45,10 +45,9 @@ def become(uid: int, gid: int, *, reach: bool) -> None:
     os.setuid(uid)
     if reach:
         header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-        low = (
-            1 << _DAC_OVERRIDE,
-        ) * 3  # effective, permitted, inheritable; then the same three for numbers above 31
-        _must(libc.capset(header, (ctypes.c_uint32 * 6)(*low, 0, 0, 0)))
+        only = 1 << _DAC_OVERRIDE
+        # Effective, permitted, inheritable; then the same three for capabilities above 31.
+        _must(libc.capset(header, (ctypes.c_uint32 * 6)(only, only, only, 0, 0, 0)))
         _must(libc.prctl(_AMBIENT, _AMBIENT_RAISE, _DAC_OVERRIDE, 0, 0))
 
 

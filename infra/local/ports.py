@@ -1,8 +1,11 @@
 """Free TCP ports on the loopback interface."""
 
+import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
+# Below the ports that systems give to outgoing connections, one of which could hold ours at the next start.
+_CHOICE = range(20_000, 32_000)
 
 
 def is_free(port: int) -> bool:
@@ -20,7 +23,7 @@ def free_port(preferred: int | None = None) -> int:
     """The preferred port if it is free (so that addresses stay the same from run to run), or any other."""
     if preferred and is_free(preferred):
         return preferred
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(_CHOICE)
+        if is_free(port):
+            return port

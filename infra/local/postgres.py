@@ -72,7 +72,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> None:
-        """Makes the cluster if there is none, starts its server if it does not run, waits until it answers."""
+        """Makes the cluster if there is none, starts its server if none runs, waits until it answers."""
         self.begin()
         self.finish()
 

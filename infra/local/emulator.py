@@ -1,0 +1,110 @@
+"""The AWS emulator (ministack): SQS and Cognito on a loopback port, its state in the data directory.
+
+It lives in a virtual environment of its own, because it pins botocore. It saves its state when it ends;
+killed, it forgets what happened since its last start: its queues and users are looked for at every start.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from infra.local.errors import LocalStackError
+from infra.local.parts import Part
+from infra.local.ports import LOOPBACK, free_port
+
+REGION = "eu-west-2"
+ACCESS_KEY = "local"
+SECRET_KEY = "local"  # noqa: S105 - opens nothing but the emulator on this machine
+SERVICES = ("sqs", "cognito-idp", "sts")
+
+_START_S = 20.0
+_TRIES = 3
+_direct = build_opener(ProxyHandler({}))  # never through a proxy: it is on this machine
+
+
+class Emulator:
+    """One emulator. `python` is the interpreter of the environment that ministack is installed in."""
+
+    def __init__(self, directory: Path, *, python: Path | None = None, end_with_us: bool = False) -> None:
+        self.directory = directory.resolve()
+        self._python = python or Path(sys.prefix).with_name(".venv-emulator") / "bin" / "python"
+        self.part = Part(self.directory, "emulator", end_with_us=end_with_us)
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.part.record['port']}"
+
+    def start(self) -> None:
+        """Starts it if it does not run, and waits until it answers."""
+        self.begin()
+        self.finish()
+
+    def begin(self) -> None:
+        """The part of `start` before the waiting."""
+        if not self._python.is_file():
+            raise LocalStackError(f"the emulator is not installed (no {self._python}): run `make setup`")
+        if self.part.identity():
+            return
+        port = free_port(self.part.record.get("port"))
+        self.part.ensure([str(self._python), "-m", "ministack"], self._environment(port), port=port)
+
+    def finish(self) -> None:
+        """The waiting part of `start`. Tries another port when somebody took the free one first."""
+        for left in reversed(range(_TRIES)):
+            try:
+                self.part.wait(self._answers, patience_s=_START_S)
+            except LocalStackError:
+                if not left or "in use" not in self.part.said():
+                    raise
+                self.begin()
+            else:
+                return
+
+    def stop(self) -> None:
+        """Lets it write its state down, then ends it."""
+        self.part.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with _direct.open(f"{self.url}/_ministack/health", timeout=2) as answer:
+                return "services" in json.load(answer)
+        except (URLError, OSError, ValueError):
+            return False
+
+    def _environment(self, port: int) -> dict[str, str]:
+        state = self.directory / "emulator"
+        (state / "tmp").mkdir(parents=True, exist_ok=True)
+        return {
+            "PATH": os.defpath,
+            "BIND_HOST": LOOPBACK,
+            "GATEWAY_PORT": str(port),
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "MINISTACK_REGION": REGION,
+            "SERVICES": ",".join(SERVICES),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state / "state"),
+            "S3_DATA_DIR": str(state / "s3"),
+            "TMPDIR": str(state / "tmp"),
+            "LOG_LEVEL": "WARNING",
+            # Nothing of the machine beyond this process: no container runtime, no listeners nobody asked for.
+            "DOCKER_HOST": f"unix://{state / 'no-docker'}",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+        }

@@ -1,0 +1,36 @@
+"""The queues of the local stack, as template.yaml makes them on AWS."""
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from infra.settings import QUEUES
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+MAX_RECEIVES = 5  # then the message moves to the dead-letter queue
+DEAD_LETTER_RETENTION_S = 14 * 24 * 3600
+
+
+def ensure_queues(client: "SQSClient", endpoint: str, *, visibility_s: int) -> dict[str, str]:
+    """Makes what is missing, sets what differs. Returns name -> URL, dead-letter queues as NAME-dlq."""
+    urls = {}
+    for name in QUEUES:
+        dead = client.create_queue(QueueName=f"{name}-dlq")["QueueUrl"]
+        client.set_queue_attributes(
+            QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)}
+        )
+        arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        live = client.create_queue(QueueName=name)["QueueUrl"]
+        redrive = {"deadLetterTargetArn": known["QueueArn"], "maxReceiveCount": MAX_RECEIVES}
+        client.set_queue_attributes(
+            QueueUrl=live,
+            Attributes={"VisibilityTimeout": str(visibility_s), "RedrivePolicy": json.dumps(redrive)},
+        )
+        # The emulator remembers the address it had when the queue was made; the port may be another one now.
+        urls[name] = endpoint + urlsplit(live).path
+        urls[f"{name}-dlq"] = endpoint + urlsplit(dead).path
+    return urls
