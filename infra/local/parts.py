@@ -66,9 +66,8 @@ class Part:
         deadline = time.monotonic() + patience_s
         while not answers():
             if not self.identity():
-                raise LocalStackError(
-                    f"{self.name} ended: {self.said() or 'it said nothing'} (log: {self.log})"
-                )
+                said = self.said() or "it said nothing"
+                raise LocalStackError(f"{self.name} ended: {said} (log: {self.log})")
             if time.monotonic() > deadline:
                 raise LocalStackError(f"{self.name} did not answer within {patience_s:.0f} s: see {self.log}")
             time.sleep(_PAUSE_S)

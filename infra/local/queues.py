@@ -21,9 +21,7 @@ def ensure_queues(client: "SQSClient", endpoint: str, *, visibility_s: int) -> d
         client.set_queue_attributes(
             QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)}
         )
-        arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
+        known = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
         live = client.create_queue(QueueName=name)["QueueUrl"]
         redrive = {"deadLetterTargetArn": known["QueueArn"], "maxReceiveCount": MAX_RECEIVES}
         client.set_queue_attributes(
