@@ -1,0 +1,41 @@
+"""What every part of a template is made of: frozen models, link ids, and strings in several languages."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+ENGINE_VERSION = "1.0.0"  # raised whenever the same answers could give another score, screening or profile
+
+
+class Frozen(BaseModel):
+    """A value. JSON names are camelCase, so that they read like the FHIR R4 Questionnaire they map to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+LinkId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+
+
+def _as_english(value: Any) -> Any:
+    return {"en": value} if isinstance(value, str) else value
+
+
+Localised = Annotated[
+    dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=4000)]],
+    BeforeValidator(_as_english),
+    Field(min_length=1),
+]
+"""Language tag -> text. A plain string in a data file is English."""
+
+
+def localise(text: Mapping[str, str], languages: Iterable[str] = ()) -> str:
+    """The text in the first of `languages` there is: `de-CH`, then `de`, then the next; English at last."""
+    for wanted in (*languages, "en"):
+        for tag in (wanted, wanted.partition("-")[0]):
+            if tag in text:
+                return text[tag]
+    return next(iter(text.values()))

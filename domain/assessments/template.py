@@ -1,0 +1,142 @@
+"""A template: the questions, the values computed from them, the scales, and what feeds the program."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from domain.assessments.computed import Computed
+from domain.assessments.items import Asked, Group, Item
+from domain.assessments.model import Frozen, Language, LinkId, Localised
+from domain.assessments.scales import Arithmetic, Category, RuleBased, Scale, Table, TickCount
+from domain.programs.vocabulary import Region
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+Semver = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}$", max_length=32)]
+
+
+class AcsmFeeds(Frozen):
+    """The three answers (yes, no, not_sure) of the pre-participation table."""
+
+    active: LinkId
+    known_disease: LinkId
+    symptoms: LinkId
+
+
+class Feeds(Frozen):
+    """Which answer, computed value or scale tells the screening and the program what they need.
+
+    Red flags need no entry: they are the items `rf_<flag id>`. The worst answer of `pain` counts.
+    """
+
+    region: Region
+    pain: tuple[LinkId, ...] = Field(min_length=1)
+    pain_at_rest: LinkId | None = None
+    onset: LinkId | None = None
+    pain_areas: LinkId | None = None
+    first_episode: LinkId | None = None
+    phq9_item9: LinkId | None = None
+    age: LinkId
+    sex: LinkId
+    level: LinkId
+    goal: LinkId
+    equipment: LinkId
+    days: LinkId
+    minutes: LinkId
+    conditions: LinkId
+    pregnancy_term: LinkId | None = None
+    chair_stand: LinkId | None = None
+    acsm: AcsmFeeds | None = None
+
+    def named(self) -> dict[str, str]:
+        """Feed -> link id, for every feed that has one (`pain.0`, `acsm.active` and so on)."""
+        found = {f"pain.{number}": link for number, link in enumerate(self.pain)}
+        for name in sorted(type(self).model_fields):
+            value = getattr(self, name)
+            if name != "region" and isinstance(value, str):
+                found[name] = value
+        if self.acsm is not None:
+            found |= {f"acsm.{name}": link for name, link in self.acsm.model_dump().items()}
+        return found
+
+
+class Template(Frozen):
+    """Immutable once published; (id, version, content_hash) name exactly this content."""
+
+    id: Slug
+    version: Semver
+    title: Localised
+    description: Localised | None = None
+    languages: tuple[Language, ...] = Field(default=("en",), min_length=1)
+    licence: str | None = None
+    regions: tuple[Region, ...] = Field(min_length=1)
+    items: tuple[Item, ...] = Field(min_length=1)
+    computed: tuple[Computed, ...] = ()
+    scales: tuple[Scale, ...] = ()
+    feeds: Feeds
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 (hex) of the canonical JSON. Defaults stay out: a new optional field changes no hash."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def walk(self) -> Iterator[tuple[Item, str | None]]:
+        """Every item with its group's link id, in the order of the page."""
+        return _walk(self.items, None)
+
+    @cached_property
+    def by_id(self) -> dict[str, Item]:
+        return {item.link_id: item for item, _ in self.walk()}
+
+    @cached_property
+    def asked(self) -> dict[str, Asked]:
+        """The items that take an answer."""
+        return {link: item for link, item in self.by_id.items() if isinstance(item, Asked)}
+
+    @cached_property
+    def parents(self) -> dict[str, str | None]:
+        return {item.link_id: parent for item, parent in self.walk()}
+
+    @cached_property
+    def dependencies(self) -> dict[str, set[str]]:
+        """Item, computed value or scale -> everything it is decided by. Names nobody defines are included."""
+        graph: dict[str, set[str]] = {}
+        for item, parent in self.walk():
+            sources = {condition.question for condition in item.enable_when}
+            graph.setdefault(item.link_id, set()).update(sources, {parent} if parent else ())
+        for computed in self.computed:
+            graph.setdefault(computed.id, set()).update(computed.sources)
+        for scale in self.scales:
+            graph.setdefault(scale.id, set()).update(sources_of(scale))
+        return graph
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Sources before what they decide. Raises graphlib.CycleError for a template that lint refuses."""
+        return tuple(TopologicalSorter(self.dependencies).static_order())
+
+
+def _walk(items: Iterable[Item], parent: str | None) -> Iterator[tuple[Item, str | None]]:
+    for item in items:
+        yield item, parent
+        if isinstance(item, Group):
+            yield from _walk(item.items, item.link_id)
+
+
+def sources_of(scale: Scale) -> set[str]:
+    """What the scale reads: items, computed values, other scales."""
+    match scale:
+        case Arithmetic():
+            return set(scale.of)
+        case TickCount() | Category():
+            return {scale.of}
+        case RuleBased():
+            return {c.question for rule in scale.rules for c in rule.when} | set(scale.needs)
+        case Table():
+            return set(scale.inputs.values())

@@ -1,0 +1,1 @@
+"""Template files; see infra/content.py."""
