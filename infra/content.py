@@ -1,6 +1,6 @@
 """The packaged data files, read and checked once per process.
 
-A broken file stops the process with a `pydantic.ValidationError` that names the entry: no door opens on bad content.
+A broken file stops the process with a `pydantic.ValidationError` that names the entry: no door opens on it.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ from domain.safety import RedFlagRules
 
 def _read(name: str) -> Any:
     """One data file. The C loader is about eight times faster than the Python one and equally safe."""
-    return yaml.load((files("domain.data") / name).read_bytes(), Loader=yaml.CSafeLoader)  # noqa: S506
+    return yaml.load((files("domain.data") / name).read_bytes(), Loader=yaml.CSafeLoader)
 
 
 @cache
@@ -35,13 +35,9 @@ def load_red_flags() -> RedFlagRules:
 
 @cache
 def load_templates() -> list[Template]:
-    """The shipped templates, by id; files that start with an underscore hold the sections they share."""
-    names = sorted(
-        path.name for path in (files("domain.data") / "templates").iterdir() if path.name.endswith(".yaml")
-    )
+    """The shipped templates, by id; `_sections.yaml` holds what they share."""
+    folder = files("domain.data") / "templates"
+    found = {path.name for path in folder.iterdir() if path.name.endswith(".yaml")}
     sections = _read("templates/_sections.yaml")
-    return [
-        assemble(_read(f"templates/{name}"), sections, load_red_flags())
-        for name in names
-        if not name.startswith("_")
-    ]
+    names = sorted(found - {"_sections.yaml"})
+    return [assemble(_read(f"templates/{name}"), sections, load_red_flags()) for name in names]

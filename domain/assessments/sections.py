@@ -16,8 +16,9 @@ SAFETY_TITLE = {
 def assemble(document: Mapping[str, Any], sections: Mapping[str, Any], rules: RedFlagRules) -> Template:
     """A template from its file and the shared sections. Raises KeyError for a section that does not exist.
 
-    In a list, `{include: name}` stands for the entries of that section and `{include: red_flags, without: [ids]}`
-    for the safety questions of the region. In `feeds` it gives the entries that are not written there.
+    In a list, `{include: name}` stands for the entries of that section, and
+    `{include: red_flags, without: [ids]}` for the safety questions of the region. In `feeds` it gives the
+    entries that are not written there.
     """
     own = dict(document["feeds"])
     feeds = {**sections[own.pop("include")], **own} if "include" in own else own

@@ -24,6 +24,9 @@ from domain.assessments.items import (
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Path = tuple[str | int, ...]
+Single = (
+    BooleanItem | IntegerItem | DecimalItem | ScaleItem | DateItem | TextItem | ChoiceItem | OpenChoiceItem
+)  # fmt: skip
 
 
 def is_blank(value: object) -> bool:
@@ -44,17 +47,7 @@ def check(item: Asked, value: Any, path: Path) -> Iterator[Issue]:
                 yield issue(code, *path)
 
 
-def _single(
-    item: BooleanItem
-    | IntegerItem
-    | DecimalItem
-    | ScaleItem
-    | DateItem
-    | TextItem
-    | ChoiceItem
-    | OpenChoiceItem,
-    value: Any,
-) -> IssueCode | None:
+def _single(item: Single, value: Any) -> IssueCode | None:
     match item:
         case BooleanItem():
             return None if isinstance(value, bool) else "wrong_type"
@@ -62,17 +55,19 @@ def _single(
             return _number(item, value)
         case DateItem():
             return _date(item, value)
-        case TextItem():
-            code = _text(value, item.max_length)
-            if code is None and item.regex is not None and not re.fullmatch(item.regex, value):
-                return "pattern"
-            return code
         case ChoiceItem():
-            if not isinstance(value, str):
-                return "wrong_type"
-            return None if any(option.code == value for option in item.options) else "unknown_option"
+            return _choice(item, value)
+        case TextItem(regex=regex):
+            code = _text(value, item.max_length)
+            return "pattern" if code is None and regex and not re.fullmatch(regex, value) else code
         case OpenChoiceItem():
             return _text(value, item.max_length)
+
+
+def _choice(item: ChoiceItem, value: Any) -> IssueCode | None:
+    if not isinstance(value, str):
+        return "wrong_type"
+    return None if any(option.code == value for option in item.options) else "unknown_option"
 
 
 def _number(item: IntegerItem | DecimalItem | ScaleItem, value: Any) -> IssueCode | None:
