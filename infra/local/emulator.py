@@ -27,12 +27,17 @@ _TRIES = 3
 _direct = build_opener(ProxyHandler({}))  # never through a proxy: it is on this machine
 
 
+def emulator_python() -> Path:
+    """In `.venv-emulator`, beside the environment that this process runs in."""
+    return Path(sys.prefix).with_name(".venv-emulator") / "bin" / "python"
+
+
 class Emulator:
     """One emulator. `python` is the interpreter of the environment that ministack is installed in."""
 
     def __init__(self, directory: Path, *, python: Path | None = None, end_with_us: bool = False) -> None:
         self.directory = directory.resolve()
-        self._python = python or Path(sys.prefix).with_name(".venv-emulator") / "bin" / "python"
+        self._python = python or emulator_python()
         self.part = Part(self.directory, "emulator", end_with_us=end_with_us)
         self._port = 0
 
@@ -78,6 +83,16 @@ class Emulator:
     def stop(self) -> None:
         """Lets it write its state down, then ends it."""
         self.part.stop()
+
+    def save(self) -> None:
+        """Makes it write its state down by stopping and starting it, if it has never done so.
+
+        Done once after the first queues and users are made, so that they and the keys of their tokens survive
+        an emulator that is killed later.
+        """
+        if not (self.directory / "emulator" / "state" / "cognito.json").is_file():
+            self.stop()
+            self.start()
 
     def _answers(self) -> bool:
         try:

@@ -76,6 +76,11 @@ class Part:
         """The last lines of its log since `ensure` started it."""
         return last_lines(self.log, self._log_start)
 
+    def give_up(self) -> None:
+        """Stops it and forgets it: the stack is to be without it."""
+        self.stop()
+        self._record_file.unlink(missing_ok=True)
+
     def stop(self) -> None:
         if running := self.identity():
             stop([running])

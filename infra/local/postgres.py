@@ -56,7 +56,7 @@ class EmbeddedPostgres:
         self.cluster = self.directory / "postgres"
         self.log = self.directory / "logs" / "postgres.log"
         self._settings_file = self.directory / "postgres.json"
-        self._programs = postgres_programs(programs)
+        self._chosen = programs
         self._durable = durable
         self._end_with_us = signal.SIGINT if end_with_us else None
         self._launched: Identity | None = None
@@ -131,6 +131,10 @@ class EmbeddedPostgres:
         port = read_json(self._settings_file)["port"]
         return f"postgresql://{role}:{self._password(role)}@{LOOPBACK}:{port}/{database}"
 
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{read_json(self._settings_file)['port']}"
+
     def set_passwords(self, roles: Iterable[str]) -> None:
         """Lets roles that a migration made sign in."""
         with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
@@ -140,6 +144,10 @@ class EmbeddedPostgres:
                         sql.Identifier(role), self._password(role)
                     )
                 )
+
+    @property
+    def _programs(self) -> Path:
+        return postgres_programs(self._chosen)
 
     def _password(self, role: str) -> str:
         """One secret gives every role a password of its own, the same at every start."""

@@ -1,0 +1,52 @@
+"""The `ffp` command: the local stack, the database, and the processes of the other two doors by name.
+
+Every command imports what it needs when it runs, so that `ffp --help` and `ffp down` are quick.
+"""
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from cli import database, demo, doctor, doors, stack
+from infra.local.errors import LocalStackError
+from infra.settings import SettingMissing
+
+
+class _OneLineErrors(TyperGroup):
+    """What a person can mend is one line, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (LocalStackError, SettingMissing) as error:
+            typer.echo(f"ffp: {error}", err=True)
+            sys.exit(1)
+
+
+app = typer.Typer(
+    name="ffp",
+    cls=_OneLineErrors,
+    help="FFP, assessments and exercise programs: the local stack, the database, the demo.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(stack.run)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(stack.status)
+app.command()(stack.env)
+app.command()(demo.demo)
+app.command()(doctor.doctor)
+app.command()(database.migrate)
+app.command()(doors.api)
+app.command()(doors.worker)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(installed_version("ffp"))

@@ -1,0 +1,70 @@
+"""What the processes of a stack find in their environment, and what this machine's environment may choose."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.identities import UserPool
+from infra.local.postgres import EmbeddedPostgres
+from infra.settings import QUEUES
+
+# Seconds. Short, so that on a laptop a killed worker's job is taken over while one watches. Each may be set
+# in the environment of `ffp up`, as may everything else listed here.
+TUNABLES = {
+    "FFP_VISIBILITY_S": "30",
+    "FFP_LEASE_S": "20",
+    "FFP_RELAY_PERIOD_S": "2",
+    "FFP_RELAY_GRACE_S": "3",
+    "FFP_REPUBLISH_AFTER_S": "45",
+    "FFP_LOG_LEVEL": "INFO",
+    "FFP_LOG_FORMAT": "console",
+}
+
+
+def tunable(name: str) -> str:
+    return os.environ.get(name) or TUNABLES[name]
+
+
+def chosen_postgres() -> Path | None:
+    """FFP_POSTGRES_BIN: a directory with other PostgreSQL programs than the wheel's."""
+    chosen = os.environ.get("FFP_POSTGRES_BIN")
+    return Path(chosen) if chosen else None
+
+
+def stack_environment(
+    postgres: EmbeddedPostgres, endpoint: str, queues: Mapping[str, str], pool: UserPool
+) -> dict[str, str]:
+    """The variables that infra/settings.py reads, and those that keep AWS libraries on this machine."""
+    return {
+        "FFP_ENV": "local",
+        "FFP_DATABASE_URL": postgres.url("ffp_app"),
+        "FFP_RELAY_DATABASE_URL": postgres.url("ffp_relay"),
+        "FFP_ADMIN_DATABASE_URL": postgres.url(),
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_SQS": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **{f"FFP_QUEUE_{name.upper()}_URL": queues[name] for name in QUEUES},
+        "FFP_COGNITO_ENDPOINT_URL": endpoint,
+        "FFP_COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.pool_id}",
+        "FFP_COGNITO_USER_POOL_ID": pool.pool_id,
+        "FFP_COGNITO_CLIENT_ID": pool.client_id,
+        **{name: tunable(name) for name in TUNABLES},
+    }
+
+
+def process_environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """For a process of the stack: this machine's environment without anybody's AWS settings, then ours."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "FFP_", "PYTEST_", "COV_CORE_"))
+    }
+    here = "127.0.0.1,localhost"  # never through a proxy
+    past = inherited.get("NO_PROXY") or inherited.get("no_proxy")
+    direct = f"{past},{here}" if past else here
+    return {**inherited, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1", **ours}

@@ -1,0 +1,189 @@
+"""The local stack: PostgreSQL, the AWS emulator, the API and its workers, in one data directory.
+
+`Stack.up` makes the stack what was asked for: it leaves alone what already runs that way and starts the rest,
+so it is also what mends a stack that lost a part.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import psycopg
+
+from infra import migrate, seed
+from infra.local import clients
+from infra.local.cluster import SUPERUSER
+from infra.local.commands import api_command, worker_command
+from infra.local.demo import LOGINS
+from infra.local.emulator import Emulator
+from infra.local.environment import chosen_postgres, process_environment, stack_environment, tunable
+from infra.local.errors import LocalStackError
+from infra.local.identities import UserPool, ensure_logins, ensure_pool
+from infra.local.layout import api_part, known_workers, worker_part, write_stack
+from infra.local.ports import LOOPBACK, free_port, is_free
+from infra.local.postgres import EmbeddedPostgres
+from infra.local.queues import ensure_queues
+
+RUNTIME_ROLES = ("ffp_app", "ffp_relay", "ffp_ops")
+_API_START_S = 30.0
+_direct = build_opener(ProxyHandler({}))  # never through a proxy: it is on this machine
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a stack shall be. `port` 0 is any free one, the same as last time where that is possible."""
+
+    port: int = 8000
+    api: bool = True
+    workers: int = 1
+    reload: bool = False
+
+
+class Progress(Protocol):
+    """Whoever shows a person what is going on."""
+
+    def begin(self, part: str) -> None: ...
+
+    def done(self, part: str, detail: str) -> None: ...
+
+
+class Stack:
+    """`end_with_us`: its processes stop when this one dies without having stopped them (Linux)."""
+
+    def __init__(self, directory: Path, progress: Progress, *, end_with_us: bool = False) -> None:
+        self.directory = directory.resolve()
+        self.postgres = EmbeddedPostgres(self.directory, programs=chosen_postgres(), end_with_us=end_with_us)
+        self.emulator = Emulator(self.directory, end_with_us=end_with_us)
+        self.api = api_part(self.directory, end_with_us=end_with_us)
+        self._progress = progress
+        self._end_with_us = end_with_us
+
+    def up(self, wanted: Wanted) -> dict[str, Any]:
+        """Returns the content of stack.json. Where it fails it stops again what it started."""
+        with ExitStack() as undo:
+            port = self._api_port(wanted)
+            self._begin(undo)
+            self.postgres.finish()
+            self._progress.done("PostgreSQL", self.postgres.address)
+            self._migrate()
+            endpoint, queues, pool = self._services()
+            environment = stack_environment(self.postgres, endpoint, queues, pool)
+            self._processes(wanted, port, process_environment(environment), undo)
+            demo_users = self._seed(endpoint, pool)
+            if wanted.api:
+                self.api.wait(lambda: _ready(port), patience_s=_API_START_S)
+                self._progress.done("API", f"{LOOPBACK}:{port}")
+            content = write_stack(
+                self.directory,
+                api_url=f"http://{LOOPBACK}:{port}" if wanted.api else None,
+                environment=environment,
+                queues=queues,
+                demo_users=demo_users,
+            )
+            undo.pop_all()
+            return content
+
+    def _api_port(self, wanted: Wanted) -> int:
+        """Before anything starts: a port in use is the most likely mistake, and cheap to find."""
+        last: int | None = self.api.record.get("port")
+        ours = last if self.api.identity() else None
+        if not wanted.api or wanted.port == ours:
+            return ours or 0
+        if wanted.port == 0:
+            return ours or free_port(last)
+        if not is_free(wanted.port):
+            raise LocalStackError(
+                f"port {wanted.port} is in use by another program: try --port 0, which takes a free one"
+            )
+        return wanted.port
+
+    def _begin(self, undo: ExitStack) -> None:
+        """What waits for nothing else, side by side."""
+        self._progress.begin("PostgreSQL")
+        if not self.postgres.identity():
+            undo.callback(self.postgres.stop)
+        self.postgres.begin()
+        self._progress.begin("AWS emulator")
+        if not self.emulator.part.identity():
+            undo.callback(self.emulator.stop)
+        self.emulator.begin()
+
+    def _migrate(self) -> None:
+        self._progress.begin("Database schema")
+        migrate.upgrade(self.postgres.url())
+        self.postgres.set_passwords(RUNTIME_ROLES)
+        self._progress.done("Database schema", f"revision {migrate.current(self.postgres.url())}")
+
+    def _services(self) -> tuple[str, dict[str, str], UserPool]:
+        self.emulator.finish()
+        endpoint = self.emulator.url
+        visibility_s = int(tunable("FFP_VISIBILITY_S"))
+        queues = ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=visibility_s)
+        pool = ensure_pool(clients.cognito(endpoint))
+        self._progress.done("AWS emulator", endpoint.removeprefix("http://"))
+        return endpoint, queues, pool
+
+    def _processes(self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack) -> None:
+        """Starts the API and the workers, and stops those that are not wanted any more."""
+        if wanted.api:
+            self._progress.begin("API")
+            if self.api.ensure(api_command(port, reload=wanted.reload), environment, port=port):
+                undo.callback(self.api.stop)
+        else:
+            self.api.give_up()
+        for surplus in known_workers(self.directory)[wanted.workers :]:
+            surplus.give_up()
+        for number in range(1, wanted.workers + 1):
+            worker = worker_part(self.directory, number, end_with_us=self._end_with_us)
+            self._progress.begin(worker.name.capitalize())
+            if worker.ensure(worker_command(reload=wanted.reload), environment):
+                undo.callback(worker.stop)
+            self._progress.done(worker.name.capitalize(), "started")
+
+    def _seed(self, endpoint: str, pool: UserPool) -> list[dict[str, str | None]]:
+        """Templates, tenants and users. A pool made anew gives its users new subs: the rows follow."""
+        self._progress.begin("Demo data")
+        subs = ensure_logins(clients.cognito(endpoint), pool, LOGINS)
+        self.emulator.save()
+        seed.seed_templates(self.postgres.url())
+        seed.seed_demo(
+            self.postgres.url(),
+            [
+                seed.DemoUser(
+                    sub=subs[login.email],
+                    email=login.email,
+                    role=login.role,
+                    tenant=login.tenant,
+                    tenant_kind=login.tenant_kind,
+                )
+                for login in LOGINS
+            ],
+        )
+        tenants = self._tenants()
+        self._progress.done("Demo data", f"{len(LOGINS)} logins")
+        return [
+            {
+                "email": login.email,
+                "password": login.password,
+                "role": login.role,
+                "tenant_id": tenants.get(login.tenant),
+            }
+            for login in LOGINS
+        ]
+
+    def _tenants(self) -> dict[str, str]:
+        """Slug -> id, read past row-level security: no role of FFP sees every tenant."""
+        with psycopg.connect(self.postgres.url(SUPERUSER)) as connection:
+            return {slug: str(found) for slug, found in connection.execute("select slug, id from tenants")}
+
+
+def _ready(port: int) -> bool:
+    try:
+        with _direct.open(f"http://{LOOPBACK}:{port}/v1/health/ready", timeout=2):
+            return True
+    except (URLError, OSError):
+        return False
