@@ -1,0 +1,68 @@
+"""One spec in, one checked program out."""
+
+from collections.abc import Iterator
+
+from domain.errors import DomainError
+from domain.programs.checker import check
+from domain.programs.eligibility import eligible
+from domain.programs.greedy import greedy_week
+from domain.programs.library import Library
+from domain.programs.peak import peak_sessions
+from domain.programs.plan import Plan
+from domain.programs.problem import Problem, Week, WeekSolver, objective, problem_of
+from domain.programs.rules import REASSESS_WEEK, RELAXATION_ORDER
+from domain.programs.spec import ProgramSpec
+from domain.programs.support import support_of
+from domain.programs.weeks import program_weeks
+
+
+class NoFeasibleProgram(DomainError):
+    """No week keeps even the rules that are never given up. A person has to write this program."""
+
+    code = "no_feasible_program"
+    detail = "No program can be built for this assessment. A physiotherapist needs to write it."
+
+
+def generate(spec: ProgramSpec, library: Library, solve: WeekSolver = greedy_week) -> Plan:
+    """The program of a spec: the same bytes every time. Raises NoFeasibleProgram.
+
+    `solve` finds the peak week; workers pass the exact solver, everything else takes the greedy. A solver that finds
+    nothing, or whose plan the independent checker refuses, is replaced by the greedy, and the plan says so.
+    """
+    pool = eligible(spec, library)
+    support = support_of(spec, library, pool)
+    for relaxed in _attempts():
+        problem = problem_of(spec, library, pool, support, frozenset(relaxed))
+        for week in _weeks(problem, solve):
+            plan = Plan(
+                spec=spec,
+                weeks=program_weeks(peak_sessions(spec, problem, pool, support, week)),
+                reassess_week=REASSESS_WEEK,
+                solver=week.solver,
+                **_proof(problem, week),
+                relaxed=relaxed,
+                input_hash=spec.input_hash,
+                library_hash=library.content_hash,
+                engine_version=spec.engine_version,
+            )
+            if not check(plan, spec, library):
+                return plan
+    raise NoFeasibleProgram
+
+
+def _attempts() -> Iterator[tuple[str, ...]]:
+    """All rules, then one rule fewer at a time."""
+    return (RELAXATION_ORDER[:given_up] for given_up in range(len(RELAXATION_ORDER) + 1))
+
+
+def _weeks(problem: Problem, solve: WeekSolver) -> Iterator[Week]:
+    for solver in dict.fromkeys((solve, greedy_week)):
+        week = solver(problem)
+        if week is not None:
+            yield week
+
+
+def _proof(problem: Problem, week: Week) -> dict[str, object]:
+    reached = objective(problem, week)
+    gap = None if week.bound is None else round(max(0, week.bound - reached) / max(1, week.bound), 6)
+    return {"objective": reached, "bound": week.bound, "gap": gap}
