@@ -142,7 +142,7 @@ Column = Annotated[
 
 
 class RowsItem(_Question):
-    """A table the person fills, such as own activities with a number. `key` is the column that names a row."""
+    """A table the person fills, such as own activities with a number. `key` is the column naming a row."""
 
     type: Literal["rows"]
     columns: tuple[Column, ...] = Field(min_length=1)

@@ -90,7 +90,7 @@ def evaluate(scale: Scale, template: Template, sheet: Sheet) -> Result:
                 outcome, None if value is None else _plain(value), code if isinstance(code, str) else None
             )
         case RuleBased():
-            return Result(Outcome(None), None, _first_rule(scale, sheet.facts))
+            return Result(Outcome(None), None, first_rule(scale, sheet.facts))
         case Table():
             return Result(Outcome(None), None, look_up(scale.table, scale.inputs, sheet.facts))
 
@@ -112,7 +112,8 @@ def band_of(bands: tuple[Band, ...], value: Number | None) -> str | None:
     return next((band.code for band in bands if value is not None and band.holds(value)), None)
 
 
-def _first_rule(scale: RuleBased, facts: Mapping[str, Fact]) -> str | None:
+def first_rule(scale: RuleBased, facts: Mapping[str, Fact]) -> str | None:
+    """The code of the first rule that applies; None while a fact it needs is unknown."""
     if any(need not in facts for need in scale.needs):
         return None
     return next((rule.code for rule in scale.rules if all_met(rule.when, rule.behavior, facts)), None)
