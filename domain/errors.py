@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from domain.assessments.answers import Issue
+    from domain.assessments.issues import Issue
 
 
 class DomainError(Exception):
@@ -63,12 +63,7 @@ class InvalidAnswers(DomainError):
         self.issues = issues
 
 
-class TooManyAnswers(DomainError):
-    code = "answers_too_large"
-    detail = "The saved answers would grow beyond what an assessment may hold."
-
-
-class NoSuchRoleHere(DomainError):
+class Forbidden(DomainError):
     code = "forbidden"
     detail = "Your role does not allow this."
 

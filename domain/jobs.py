@@ -32,6 +32,7 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
 TASK_OF: dict[Stage, str] = {"scoring": "assessments.score", "generating": "programs.generate"}
 QUEUE_OF: dict[Stage, str] = {"scoring": "scoring", "generating": "generation"}
 STAGES: tuple[Stage, ...] = ("scoring", "generating")
+STAGE_AFTER: dict[Stage, Stage] = {"scoring": "generating"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,6 @@ class LeaseLost(Exception):  # noqa: N818
     """Another worker took the job over, or it was canceled: nothing of this attempt was written."""
 
 
-def backoff_s(receive_count: int, jitter: float, base_s: float = 2.0, cap_s: float = 300.0) -> float:
+def backoff_s(receive_count: int, jitter: float, base_s: float = 1.0, cap_s: float = 300.0) -> float:
     """Exponential backoff with full jitter, in seconds. `jitter` is uniform in [0, 1); `receive_count` starts at 1."""
-    return 1.0 + jitter * min(cap_s, base_s * 2 ** min(receive_count, 30))
+    return 1.0 + jitter * min(cap_s, base_s * 2.0 ** min(receive_count, 30))

@@ -8,16 +8,17 @@ STAFF_ROLES = frozenset({"operator", "content_admin"})
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every statement of a unit of work runs as: PostgreSQL's policies read exactly these three."""
+    """What every statement of a unit of work runs as: PostgreSQL's policies read the first three."""
 
     tenant_id: UUID
     user_id: UUID | None
     role: str
+    request_id: str | None = None
 
 
-def worker_context(tenant_id: UUID) -> Context:
+def worker_context(tenant_id: UUID, request_id: str | None = None) -> Context:
     """A worker sees its job's whole tenant, and nothing beyond it."""
-    return Context(tenant_id, None, "worker")
+    return Context(tenant_id, None, "worker", request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,3 @@ class Principal:
     role: str
     tenant_id: UUID | None
     user_id: UUID | None
-
-    @property
-    def context(self) -> Context | None:
-        if self.tenant_id is None:
-            return None
-        return Context(self.tenant_id, self.user_id, self.role)

@@ -1,6 +1,6 @@
 """PostgreSQL under a tenant's row-level security: the one way in for the API, the workers and the command line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any, Final
@@ -86,6 +86,10 @@ class UnitOfWork:
     def __init__(self, connection: TenantConnection) -> None:
         self._connection = connection
 
+    @property
+    def context(self) -> Context:
+        return self._connection.context
+
     @cached_property
     def assessments(self) -> AssessmentRepository:
         return AssessmentRepository(self._connection)
@@ -112,7 +116,7 @@ class _Connection(TenantConnection):
         self._begun = False
         self._spent = False
 
-    def execute(self, query: str, params: Sequence[Any] = ()) -> list[Row]:
+    def execute(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         self._refuse_if_spent()
         if not self._begun:
             c = self.context
@@ -124,7 +128,9 @@ class _Connection(TenantConnection):
 
     def read(self, function: str, params: Sequence[Any] = ()) -> list[Row]:
         self._refuse_if_spent()
-        return self._rows(function, (self.context.tenant_id, self.context.user_id, self.context.role, *params))
+        return self._rows(
+            function, (self.context.tenant_id, self.context.user_id, self.context.role, *params)
+        )
 
     def finish(self, function: str, params: Sequence[Any] = ()) -> list[Row]:
         rows = self.read(function, params)
@@ -135,8 +141,8 @@ class _Connection(TenantConnection):
         if self._begun and not self._raw.closed:
             self._raw.execute("commit" if commit else "rollback")
 
-    def _rows(self, query: str, params: Sequence[Any]) -> list[Row]:
-        cursor = self._raw.execute(query, params)  # type: ignore[arg-type]  # repositories hold literals only
+    def _rows(self, query: str, params: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
+        cursor = self._raw.execute(query, params)
         return cursor.fetchall() if cursor.description else []
 
     def _refuse_if_spent(self) -> None:

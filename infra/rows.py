@@ -1,7 +1,7 @@
 """What a repository may do with the database."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.tenancy import Context
@@ -20,7 +20,7 @@ class TenantConnection(ABC):
     context: Context
 
     @abstractmethod
-    def execute(self, query: str, params: Sequence[Any] = ()) -> list[Row]: ...
+    def execute(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]: ...
 
     @abstractmethod
     def read(self, function: str, params: Sequence[Any] = ()) -> list[Row]: ...

@@ -14,7 +14,9 @@ class SettingMissing(RuntimeError):
 def _required(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
-        raise SettingMissing(f"{name} is not set. For the local stack: eval \"$(ffp env | sed 's/^/export /')\"")
+        raise SettingMissing(
+            f"{name} is not set. For the local stack: eval \"$(ffp env | sed 's/^/export /')\""
+        )
     return value
 
 
@@ -119,6 +121,11 @@ def relay_grace_s() -> float:
 def republish_after_s() -> float:
     """After how long without an end the sweeper takes a published message for lost and sends it again."""
     return _seconds("FFP_REPUBLISH_AFTER_S", 900)
+
+
+def relay_in_worker() -> bool:
+    """Whether a worker process runs the relay and the sweeper as loops; on AWS they are functions of their own."""
+    return os.environ.get("FFP_RELAY", "on") != "off"
 
 
 def log_level() -> str:

@@ -49,7 +49,13 @@ def _text(name: str, *, null: bool = False, default: str | None = None) -> Colum
 
 
 def _int(name: str, *, null: bool = False, default: int | None = None, key: bool = False) -> Column[object]:
-    return Column(name, Integer, nullable=null, primary_key=key, server_default=None if default is None else str(default))
+    return Column(
+        name,
+        Integer,
+        nullable=null,
+        primary_key=key,
+        server_default=None if default is None else str(default),
+    )
 
 
 def _json(name: str, default: str | None = None) -> Column[object]:
@@ -111,7 +117,7 @@ submissions = _table(
     "submissions", _id("tenant_id", key=True), _id("id", key=True), _id("assessment_id"), _id("user_id"),
     _text("template_slug"), _text("template_version"), _text("template_hash"), _text("engine_version"),
     _json("answers"), _json("enabled"), _json("computed"), _int("attempt_number"),
-    Column("is_initial", Boolean, nullable=False), _at("submitted_at"),
+    Column("is_initial", Boolean, nullable=False), Column("answered_on", Date, nullable=False), _at("submitted_at"),
     UniqueConstraint("tenant_id", "assessment_id"),
     UniqueConstraint("tenant_id", "user_id", "template_slug", "attempt_number"),
     _in_tenant(["assessment_id"], "assessments", ["id"]),

@@ -100,6 +100,7 @@ create table submissions (
     computed jsonb not null,
     attempt_number integer not null,
     is_initial boolean not null,
+    answered_on date not null, -- the day that dates the ages in `computed`
     submitted_at timestamptz not null default now(),
     primary key (tenant_id, id),
     unique (tenant_id, assessment_id),

@@ -83,7 +83,7 @@ def upgrade() -> None:
     """)
     # The relay and the sweeper cross tenants, so they see job metadata only, column by column.
     op.execute("""
-        grant select (tenant_id, id, kind, status, stage, attempt, max_attempts, lease_until, published_at,
+        grant select (tenant_id, id, kind, status, stage, attempt, max_attempts, revision, lease_until, published_at, error_code,
                       correlation_id, traceparent, created_at, updated_at) on jobs to ffp_relay;
         grant update (status, published_at, lease_until, error_code, updated_at, revision) on jobs to ffp_relay;
         create policy jobs_relay on jobs to ffp_relay using (true) with check (true);

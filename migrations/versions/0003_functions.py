@@ -72,9 +72,9 @@ begin
     return next v;
 end $$;
 
-create function app.mark_published(p_tenant uuid, p_job uuid, p_stage text) returns void language plpgsql as $$
+create function app.mark_published(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text) returns void language plpgsql as $$
 begin
-    perform app.set_context(p_tenant, null, 'worker'), set_config('synchronous_commit', 'off', true);
+    perform app.set_context(p_tenant, p_user, p_role), set_config('synchronous_commit', 'off', true);
     update jobs set published_at = now() where tenant_id = p_tenant and id = p_job and stage = p_stage and published_at is null;
 end $$;
 """
@@ -107,7 +107,7 @@ end $$;
 create function app.submit_assessment(
     p_tenant uuid, p_user uuid, p_role text, p_assessment uuid, p_revision integer,
     p_route text, p_key text, p_body_hash text, p_job uuid, p_submission uuid,
-    p_answers jsonb, p_enabled jsonb, p_computed jsonb, p_engine_version text,
+    p_answers jsonb, p_enabled jsonb, p_computed jsonb, p_answered_on date, p_engine_version text,
     p_correlation_id text, p_traceparent text)
 returns table (replayed boolean, job jobs)
 language plpgsql as $$
@@ -155,9 +155,9 @@ begin
     select coalesce(max(s.attempt_number), 0) + 1 into v_attempt from submissions s
         where s.tenant_id = p_tenant and s.user_id = v_assessment.user_id and s.template_slug = v_template.slug;
     insert into submissions (tenant_id, id, assessment_id, user_id, template_slug, template_version, template_hash,
-                             engine_version, answers, enabled, computed, attempt_number, is_initial)
+                             engine_version, answers, enabled, computed, answered_on, attempt_number, is_initial)
         values (p_tenant, p_submission, p_assessment, v_assessment.user_id, v_template.slug, v_template.version,
-                v_template.content_hash, p_engine_version, p_answers, p_enabled, p_computed, v_attempt, v_attempt = 1);
+                v_template.content_hash, p_engine_version, p_answers, p_enabled, p_computed, p_answered_on, v_attempt, v_attempt = 1);
     insert into jobs (tenant_id, id, user_id, kind, assessment_id, correlation_id, traceparent)
         values (p_tenant, p_job, v_assessment.user_id, 'assessment', p_assessment, p_correlation_id, p_traceparent)
         returning * into v_job;
@@ -172,13 +172,13 @@ end $$;
 WORK = """
 -- Takes a job for one attempt of one stage. The lease may be lost in a crash of the server (synchronous_commit off):
 -- then the message comes again and the job is claimed again. An effect is never written that way.
-create function app.claim_job(p_tenant uuid, p_job uuid, p_stage text, p_lease_s integer, p_worker text)
+create function app.claim_job(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_lease_s integer, p_worker text)
 returns table (outcome text, retry_in integer, job jobs, submission submissions, template_id uuid, score jsonb)
 language plpgsql as $$
 declare
     v jobs;
 begin
-    perform app.set_context(p_tenant, null, 'worker'), set_config('synchronous_commit', 'off', true);
+    perform app.set_context(p_tenant, p_user, p_role), set_config('synchronous_commit', 'off', true);
     select * into v from jobs where tenant_id = p_tenant and id = p_job for update;
     if not found then
         return query select 'unknown', 0, null::jobs, null::submissions, null::uuid, null::jsonb;
@@ -212,13 +212,13 @@ end $$;
 
 -- Each finish is fenced by stage and attempt: who lost the lease changes nothing and is told false.
 create function app.finish_scoring(
-    p_tenant uuid, p_job uuid, p_attempt integer, p_engine_version text, p_result jsonb, p_referral boolean)
+    p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_attempt integer, p_engine_version text, p_result jsonb, p_referral boolean)
 returns boolean language plpgsql as $$
 declare
     v jobs;
     v_submission submissions;
 begin
-    perform app.set_context(p_tenant, null, 'worker');
+    perform app.set_context(p_tenant, p_user, p_role);
     update jobs set
             status = case when p_referral then 'succeeded' else 'running' end,
             stage = case when p_referral then 'scoring' else 'generating' end,
@@ -236,20 +236,20 @@ begin
         values (p_tenant, v_submission.id, v.user_id, p_engine_version, p_result);
     update attempts set ended_at = now(), outcome = 'succeeded'
         where tenant_id = p_tenant and job_id = p_job and stage = 'scoring' and number = p_attempt;
-    insert into audit_log (tenant_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
-        values (p_tenant, 'worker', case when p_referral then 'safety.referral' else 'assessment.scored' end,
+    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+        values (p_tenant, p_user, p_role, case when p_referral then 'safety.referral' else 'assessment.scored' end,
                 'assessment', v.assessment_id, v.user_id, v.correlation_id);
     perform pg_notify('ffp_jobs', p_job::text);
     return true;
 end $$;
 
-create function app.finish_generation(p_tenant uuid, p_job uuid, p_attempt integer, p_program jsonb)
+create function app.finish_generation(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_attempt integer, p_program jsonb)
 returns boolean language plpgsql as $$
 declare
     v jobs;
     v_program uuid := (p_program ->> 'id')::uuid;
 begin
-    perform app.set_context(p_tenant, null, 'worker');
+    perform app.set_context(p_tenant, p_user, p_role);
     update jobs set status = 'succeeded', result_type = 'program', result_id = v_program, lease_until = null,
             error_code = null, revision = revision + 1, updated_at = now(), finished_at = now()
         where tenant_id = p_tenant and id = p_job and stage = 'generating' and status = 'running' and attempt = p_attempt
@@ -277,19 +277,19 @@ begin
                   rest_s integer, minutes numeric, effort integer, why jsonb);
     update attempts set ended_at = now(), outcome = 'succeeded'
         where tenant_id = p_tenant and job_id = p_job and stage = 'generating' and number = p_attempt;
-    insert into audit_log (tenant_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
-        values (p_tenant, 'worker', 'program.created', 'program', v_program, v.user_id, v.correlation_id);
+    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+        values (p_tenant, p_user, p_role, 'program.created', 'program', v_program, v.user_id, v.correlation_id);
     perform pg_notify('ffp_jobs', p_job::text);
     return true;
 end $$;
 
 -- An attempt that ended without its effect: 'retry' gives the lease back, 'failed' ends the job.
-create function app.end_attempt(p_tenant uuid, p_job uuid, p_stage text, p_attempt integer, p_outcome text, p_code text)
+create function app.end_attempt(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_attempt integer, p_outcome text, p_code text)
 returns boolean language plpgsql as $$
 declare
     v jobs;
 begin
-    perform app.set_context(p_tenant, null, 'worker');
+    perform app.set_context(p_tenant, p_user, p_role);
     update jobs set status = case when p_outcome = 'failed' then 'failed' else 'retrying' end,
             finished_at = case when p_outcome = 'failed' then now() end,
             lease_until = null, error_code = p_code, revision = revision + 1, updated_at = now()
@@ -299,8 +299,8 @@ begin
     update attempts set ended_at = now(), outcome = p_outcome, error_code = p_code
         where tenant_id = p_tenant and job_id = p_job and stage = p_stage and number = p_attempt;
     if p_outcome = 'failed' then
-        insert into audit_log (tenant_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
-            values (p_tenant, 'worker', 'job.failed', 'job', p_job, v.user_id, v.correlation_id);
+        insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+            values (p_tenant, p_user, p_role, 'job.failed', 'job', p_job, v.user_id, v.correlation_id);
     end if;
     perform pg_notify('ffp_jobs', p_job::text);
     return true;

@@ -1,0 +1,75 @@
+"""The application: the same under uvicorn and under Mangum."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import errors
+from api.bodies import MAX_BODY_BYTES
+from api.middleware import Envelope
+from api.routes import assessments, auth, health, jobs, programs, templates
+from api.routes import errors as error_pages
+from api.waiting import JobWatch
+from infra import database
+
+_DESCRIPTION = """Assessments and exercise programs for physiotherapy and fitness.
+
+Errors are RFC 9457 problem details with a stable `code`; each `type` is a page about it. FFP is not a medical device."""
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """A server's life. Mangum runs without it: there a waiter polls, and the pool opens by first use."""
+    watch: JobWatch = app.state.watch
+    async with watch.listening():
+        yield
+    database.close()
+
+
+def create_app() -> FastAPI:
+    app = FastAPI(
+        title="FFP",
+        version="1.0.0",
+        description=_DESCRIPTION,
+        lifespan=_lifespan,
+        max_body_size=MAX_BODY_BYTES,
+        redoc_url=None,
+        docs_url=None,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+    )
+    app.state.watch = JobWatch()
+    for module in (health, auth, templates, assessments, jobs, programs, error_pages):
+        app.include_router(module.router)
+    errors.install(app)
+    app.add_middleware(Envelope)
+    _describe_problems(app)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """FastAPI documents its own 422 shape, which nobody ever gets: put ours in its place."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            schemas = schema["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            problem = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+            for operation in (o for path in schema["paths"].values() for o in path.values()):
+                operation["responses"].setdefault("500", errors.responses(500)[500])
+                if "HTTPValidationError" in str(operation["responses"].get("422")):
+                    operation["responses"]["422"] = errors.responses(422)[422]
+        return app.openapi_schema or generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,208 @@
+"""Start, save, submit and read assessments."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from api.auth import TenantUser
+from api.bodies import StrictRoute
+from api.context import request_id, traceparent_of
+from api.errors import responses
+from api.headers import IdempotencyKey, IfMatch, PreferWait, etag
+from api.models import Body, JobBody
+from api.routes.jobs import applied, job_response, wait_for
+from domain.jobs import Job, message_for
+from domain.records import Assessment
+from domain.services import assessments
+from domain.tenancy import Context
+from infra import queue
+from infra.database import unit_of_work
+from infra.ids import new_id
+
+router = APIRouter(prefix="/v1/assessments", tags=["assessments"], route_class=StrictRoute)
+
+_ANSWERS = Field(
+    description="Question's link id -> answer. null takes an answer away.",
+    max_length=1000,
+    examples=[{"nprs_now": 4, "days": 3}],
+)
+
+
+class Start(Body):
+    template_id: str = Field(max_length=64, examples=["low-back-pain"])
+
+
+class Save(Body):
+    answers: dict[str, Any] = _ANSWERS
+
+
+class Submit(Body):
+    answers: dict[str, Any] = Field(default={}, description="Last changes to the draft.", max_length=1000)
+
+
+class AssessmentBody(BaseModel):
+    id: UUID
+    template_id: str
+    template_version: str
+    status: str
+    revision: int
+    answers: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None
+    links: dict[str, str]
+
+
+class ResultBody(BaseModel):
+    """`since_previous` and `since_first`: change per scale, null on a first attempt."""
+
+    assessment_id: UUID
+    attempt_number: int
+    is_initial: bool
+    submitted_at: datetime
+    outcome: str
+    scores: list[dict[str, Any]]
+    screening: dict[str, Any]
+    since_previous: dict[str, Any] | None
+    since_first: dict[str, Any] | None
+    engine_version: str
+    template_id: str
+    template_version: str
+
+
+def _respond(assessment: Assessment, status: int = 200) -> Response:
+    links = {"self": f"/v1/assessments/{assessment.id}"}
+    if assessment.job_id is not None:
+        links |= {"job": f"/v1/jobs/{assessment.job_id}", "result": f"/v1/assessments/{assessment.id}/result"}
+    body = AssessmentBody(
+        id=assessment.id,
+        template_id=assessment.template.slug,
+        template_version=assessment.template.version,
+        status=assessment.status,
+        revision=assessment.revision,
+        answers=assessment.answers,
+        created_at=assessment.created_at,
+        updated_at=assessment.updated_at,
+        submitted_at=assessment.submitted_at,
+        links=links,
+    )
+    headers = {"ETag": etag(assessment.revision), "Cache-Control": "no-store"}
+    if status == 201:  # noqa: PLR2004
+        headers["Location"] = links["self"]
+    return Response(body.model_dump_json(), status, headers, "application/json")
+
+
+@router.post(
+    "",
+    summary="Start an assessment, or resume the open one",
+    status_code=201,
+    response_model=AssessmentBody,
+    responses=responses(400, 401, 403, 404, 413, 415, 422, 503) | {200: {"model": AssessmentBody}},
+)
+def start_assessment(body: Start, user: TenantUser) -> Response:
+    """201 with a new assessment, 200 with the one of this template that is still open."""
+    with unit_of_work(user) as uow:
+        assessment, made = assessments.start(uow, body.template_id, new_id())
+    return _respond(assessment, 201 if made else 200)
+
+
+@router.get(
+    "/{assessment_id}",
+    summary="An assessment with its answers",
+    response_model=AssessmentBody,
+    responses=responses(401, 403, 404, 503),
+)
+def get_assessment(assessment_id: UUID, user: TenantUser) -> Response:
+    with unit_of_work(user) as uow:
+        assessment = uow.assessments.read(assessment_id)
+    return _respond(assessment)
+
+
+@router.patch(
+    "/{assessment_id}",
+    summary="Save some answers",
+    response_model=AssessmentBody,
+    responses=responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503),
+)
+def save_assessment(assessment_id: UUID, body: Save, user: TenantUser, revision: IfMatch) -> Response:
+    """Merges the answers into the draft. A partial set is fine; wrong types, ranges and options are not."""
+    with unit_of_work(user) as uow:
+        assessment = assessments.save(uow, assessment_id, revision, body.answers)
+    return _respond(assessment)
+
+
+@router.post(
+    "/{assessment_id}/submit",
+    summary="Submit an assessment",
+    status_code=202,
+    response_model=JobBody,
+    responses=responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503) | {200: {"model": JobBody}},
+)
+async def submit_assessment(
+    assessment_id: UUID,
+    request: Request,
+    user: TenantUser,
+    key: IdempotencyKey,
+    revision: IfMatch,
+    wait: PreferWait,
+    body: Submit | None = None,
+) -> Response:
+    """202 once the answers and their job are committed: from then on they cannot be lost. With `Prefer: wait=N`,
+    200 if the job ends in time. The same key again gives the same job.
+    """
+    wanted = assessments.SubmitRequest(
+        assessment_id=assessment_id,
+        revision=revision,
+        key=key,
+        answers=body.answers if body else {},
+        correlation_id=request_id(),
+        traceparent=traceparent_of(request.headers),
+    )
+    job, replayed = await run_in_threadpool(_submit, user, wanted)
+    ended = await wait_for(request, user, job, wait)
+    headers = {"Location": f"/v1/jobs/{job.id}", "Cache-Control": "no-store"} | applied(wait)
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return job_response(ended, 200 if ended.is_final else 202, headers)
+
+
+def _submit(user: Context, wanted: assessments.SubmitRequest) -> tuple[Job, bool]:
+    today = datetime.now(UTC).date()
+    with unit_of_work(user) as uow:
+        job, replayed = assessments.submit(uow, wanted, job_id=new_id(), submission_id=new_id(), today=today)
+    # Best effort: whatever the queue does not take now, the relay finds in the outbox.
+    if not replayed and queue.publish([message_for(job)]):
+        with unit_of_work(user) as uow:
+            uow.jobs.mark_published(job.id, job.stage)
+    return job, replayed
+
+
+@router.get(
+    "/{assessment_id}/result",
+    summary="Scores, bands, screening and change",
+    responses=responses(401, 403, 404, 503),
+)
+def get_result(assessment_id: UUID, user: TenantUser, response: Response) -> ResultBody:
+    """There as soon as scoring has committed; 404 before."""
+    with unit_of_work(user) as uow:
+        view = assessments.result(uow, assessment_id)
+    response.headers["Cache-Control"] = "no-store"
+    stored = view.record.result
+    return ResultBody(
+        assessment_id=assessment_id,
+        attempt_number=view.record.number,
+        is_initial=view.record.number == 1,
+        submitted_at=view.record.submitted_at,
+        outcome=stored["screening"]["outcome"],
+        scores=stored["scores"],
+        screening=stored["screening"],
+        since_previous=view.since_previous,
+        since_first=view.since_first,
+        engine_version=stored["engineVersion"],
+        template_id=stored["templateId"],
+        template_version=stored["templateVersion"],
+    )

@@ -1,0 +1,103 @@
+"""What the services need from the outside; infra/ provides it."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+from domain.assessments.template import Template
+from domain.jobs import Job, Message, Stage
+from domain.records import (
+    Answers,
+    Assessment,
+    Claim,
+    OpenSubmission,
+    Program,
+    ScoreRecord,
+    TemplateRef,
+)
+from domain.tenancy import Context
+
+
+class Assessments(Protocol):
+    def start(self, assessment_id: UUID, template_id: UUID) -> tuple[Assessment, bool]:
+        """The caller's open assessment of this template, and whether it was made now."""
+        ...
+
+    def read(self, assessment_id: UUID) -> Assessment: ...
+
+    def save(self, assessment_id: UUID, revision: int, answers: Answers) -> Assessment: ...
+
+    def open_submission(self, assessment_id: UUID, route: str, key: str) -> OpenSubmission: ...
+
+    def submit(
+        self,
+        assessment_id: UUID,
+        *,
+        revision: int,
+        route: str,
+        key: str,
+        body_hash: str,
+        job_id: UUID,
+        submission_id: UUID,
+        answers: Answers,
+        enabled: Sequence[str],
+        computed: Answers,
+        answered_on: date,
+        engine_version: str,
+        correlation_id: str,
+        traceparent: str | None,
+    ) -> tuple[Job, bool]:
+        """The job, and whether it is a replay of an earlier answer. Commits."""
+        ...
+
+    def scores(self, assessment_id: UUID) -> list[ScoreRecord]:
+        """The stored results of this person on this template up to this assessment, newest first."""
+        ...
+
+
+class Jobs(Protocol):
+    def read(self, job_id: UUID) -> Job: ...
+
+    def cancel(self, job_id: UUID, request_id: str) -> Job: ...
+
+    def mark_published(self, job_id: UUID, stage: Stage) -> None: ...
+
+    def claim(self, message: Message, lease_s: float, worker: str) -> Claim: ...
+
+    def finish_scoring(
+        self, job: Job, engine_version: str, result: dict[str, Any], *, referral: bool
+    ) -> None: ...
+
+    def finish_generation(self, job: Job, program: dict[str, Any]) -> None: ...
+
+    def end_attempt(self, job: Job, outcome: str, code: str) -> None: ...
+
+
+class Programs(Protocol):
+    def read(self, program_id: UUID) -> Program: ...
+
+
+class Templates(Protocol):
+    def find(self, slug: str) -> TemplateRef:
+        """The newest published version under this name; the tenant's own before a shipped one."""
+        ...
+
+    def list(self) -> list[tuple[TemplateRef, Template]]: ...
+
+    def get(self, template_id: UUID, content_hash: str) -> Template: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction of one tenant."""
+
+    @property
+    def context(self) -> Context: ...
+    @property
+    def assessments(self) -> Assessments: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def programs(self) -> Programs: ...
+    @property
+    def templates(self) -> Templates: ...

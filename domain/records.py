@@ -1,0 +1,130 @@
+"""Rows as the services see them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from domain.jobs import Job
+
+Answers = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRef:
+    """One published version: the row's id, and the name, version and hash people know it by."""
+
+    id: UUID
+    slug: str
+    version: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    id: UUID
+    user_id: UUID
+    template: TemplateRef
+    status: str
+    answers: Answers
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None
+    job_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSubmission:
+    """What a submit needs to know first. `key_hash` and `key_job` are there when the idempotency key has been used."""
+
+    template_id: UUID
+    template_hash: str
+    status: str
+    answers: Answers
+    revision: int
+    key_hash: str | None
+    key_job: Job | None
+    job_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The immutable snapshot that is scored."""
+
+    id: UUID
+    assessment_id: UUID
+    user_id: UUID
+    template_hash: str
+    answers: Answers
+    enabled: list[str]
+    computed: Answers
+    attempt_number: int
+    answered_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job taken for one attempt of one stage. `score` is the stored result once scoring has committed."""
+
+    job: Job
+    submission: Submission
+    template_id: UUID
+    score: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRecord:
+    """One attempt's stored result; `number` is the attempt number, from 1."""
+
+    assessment_id: UUID
+    user_id: UUID
+    number: int
+    submitted_at: datetime
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prescribed:
+    """One line of a session. Exactly one of `reps` and `seconds` is set; `effort` is 0-10; `rest_s` seconds."""
+
+    position: int
+    exercise: str
+    name: str
+    cue: str
+    role: str
+    sets: int
+    reps: int | None
+    seconds: int | None
+    rest_s: int
+    minutes: float
+    effort: int | None
+    why: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    id: UUID
+    week: int
+    number: int
+    deload: bool
+    scheduled_on: date
+    minutes: float
+    items: list[Prescribed]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    id: UUID
+    user_id: UUID
+    assessment_id: UUID
+    status: str
+    weeks: int
+    start_on: date
+    spec: dict[str, Any]
+    proof: dict[str, Any]
+    input_hash: str
+    library_hash: str
+    engine_version: str
+    created_at: datetime
+    sessions: list[Session]

@@ -1,0 +1,72 @@
+"""Generate programs."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.assessments.completion import complete
+from domain.assessments.results import ProfileIncomplete, Result, profile_of
+from domain.jobs import Permanent
+from domain.ports import UnitOfWork
+from domain.programs.generator import NoFeasibleProgram
+from domain.programs.generator import generate as plan_for
+from domain.programs.library import Library
+from domain.programs.plan import Plan
+from domain.programs.spec import UnknownCondition, spec_for
+from domain.records import Claim
+
+
+def generate(uow: UnitOfWork, claim: Claim, library: Library, new_id: Callable[[], UUID]) -> None:
+    """Make the program of a scored submission and end its job, in one commit.
+
+    Raises Permanent when no program can be made for these answers. A plan that the independent checker refuses never
+    leaves the generator.
+    """
+    template = uow.templates.get(claim.template_id, claim.submission.template_hash)
+    completed = complete(template, claim.submission.answers, claim.submission.answered_on)
+    result = Result.model_validate(claim.score)
+    try:
+        plan = plan_for(spec_for(profile_of(template, completed, result), library), library)
+    except (NoFeasibleProgram, ProfileIncomplete) as error:
+        raise Permanent(error.code) from None
+    except UnknownCondition:
+        raise Permanent("unknown_condition") from None
+    uow.jobs.finish_generation(
+        claim.job, rows_of(plan, start_on=next_monday(claim.submission.answered_on), new_id=new_id)
+    )
+
+
+def next_monday(day: date) -> date:
+    """The first Monday after `day`: a week of the plan starts there."""
+    return day + timedelta(days=7 - day.weekday())
+
+
+def rows_of(plan: Plan, *, start_on: date, new_id: Callable[[], UUID]) -> dict[str, Any]:
+    """The plan as the database takes it: weeks laid on the calendar from `start_on`, a Monday."""
+    content = plan.model_dump(mode="json")
+    sessions = [
+        {
+            "id": str(new_id()),
+            "week": week["number"],
+            "number": session["number"],
+            "deload": week["deload"],
+            "scheduled_on": (start_on + timedelta(weeks=index, days=session["day"])).isoformat(),
+            "minutes": session["minutes"],
+            "items": [item | {"position": position} for position, item in enumerate(session["items"], 1)],
+        }
+        for index, week in enumerate(content["weeks"])
+        for session in week["sessions"]
+    ]
+    proof = {name: content[name] for name in ("solver", "objective", "bound", "gap", "relaxed", "reassess_week")}
+    return {
+        "id": str(new_id()),
+        "weeks": len(content["weeks"]),
+        "start_on": start_on.isoformat(),
+        "spec": content["spec"],
+        "proof": proof,
+        "input_hash": plan.input_hash,
+        "library_hash": plan.library_hash,
+        "engine_version": plan.engine_version,
+        "sessions": sessions,
+    }

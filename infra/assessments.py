@@ -1,0 +1,136 @@
+"""Assessments, submissions and scores in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from domain.errors import NotFound, StaleRevision
+from domain.jobs import Job
+from domain.records import Answers, Assessment, OpenSubmission, ScoreRecord, TemplateRef
+from infra import audit
+from infra.jobs import job_columns, job_from
+from infra.rows import Row, TenantConnection
+
+_READ = """
+    select a.id, a.user_id, a.status, a.answers, a.revision, a.created_at, a.updated_at, a.submitted_at,
+        t.id as template_id, t.slug, t.version, t.content_hash, j.id as job_id
+    from assessments a
+    join templates t on t.id = a.template_id
+    left join jobs j on j.tenant_id = a.tenant_id and j.assessment_id = a.id
+    where a.tenant_id = %s and a.id = %s"""
+_OPEN = f"""select template_id, template_hash, status, answers, revision, key_hash, job_id,
+    {job_columns("key_job", "key_")} from app.open_submission(%s, %s, %s, %s, %s, %s)"""  # noqa: S608
+_SUBMIT = f"""select replayed, {job_columns("job", "job_")}
+    from app.submit_assessment({", ".join(["%s"] * 17)})"""  # noqa: S608
+
+
+def _assessment(row: Row) -> Assessment:
+    template = TemplateRef(
+        row.pop("template_id"), row.pop("slug"), row.pop("version"), row.pop("content_hash")
+    )
+    return Assessment(template=template, **row)
+
+
+class AssessmentRepository:
+    def __init__(self, connection: TenantConnection) -> None:
+        self._connection = connection
+        self._context = connection.context
+
+    def start(self, assessment_id: UUID, template_id: UUID) -> tuple[Assessment, bool]:
+        made = self._connection.execute(
+            """insert into assessments (tenant_id, id, user_id, template_id) values (%s, %s, %s, %s)
+               on conflict (tenant_id, user_id, template_id) where status = 'draft' do nothing returning id""",
+            (self._context.tenant_id, assessment_id, self._context.user_id, template_id),
+        )
+        if made:
+            self._audit("assessment.started", assessment_id)
+            return self.read(assessment_id), True
+        [open_one] = self._connection.execute(
+            "select id from assessments where tenant_id = %s and user_id = %s and template_id = %s and status = 'draft'",
+            (self._context.tenant_id, self._context.user_id, template_id),
+        )
+        return self.read(open_one["id"]), False
+
+    def read(self, assessment_id: UUID) -> Assessment:
+        rows = self._connection.execute(_READ, (self._context.tenant_id, assessment_id))
+        if not rows:
+            raise NotFound
+        return _assessment(rows[0])
+
+    def save(self, assessment_id: UUID, revision: int, answers: Answers) -> Assessment:
+        """Replace the draft's answers. Raises StaleRevision unless it still is at `revision`."""
+        changed = self._connection.execute(
+            """update assessments set answers = %s, revision = revision + 1, updated_at = now()
+               where tenant_id = %s and id = %s and status = 'draft' and revision = %s returning id""",
+            (Jsonb(answers), self._context.tenant_id, assessment_id, revision),
+        )
+        if not changed:
+            raise StaleRevision
+        self._audit("assessment.saved", assessment_id)
+        return self.read(assessment_id)
+
+    def open_submission(self, assessment_id: UUID, route: str, key: str) -> OpenSubmission:
+        rows = self._connection.read(_OPEN, (assessment_id, route, key))
+        if not rows:
+            raise NotFound
+        row = rows[0]
+        return OpenSubmission(
+            row["template_id"], row["template_hash"], row["status"], row["answers"], row["revision"],
+            row["key_hash"], job_from(row, "key_") if row["key_id"] else None, row["job_id"],
+        )  # fmt: skip
+
+    def submit(
+        self,
+        assessment_id: UUID,
+        *,
+        revision: int,
+        route: str,
+        key: str,
+        body_hash: str,
+        job_id: UUID,
+        submission_id: UUID,
+        answers: Answers,
+        enabled: Sequence[str],
+        computed: Answers,
+        answered_on: date,
+        engine_version: str,
+        correlation_id: str,
+        traceparent: str | None,
+    ) -> tuple[Job, bool]:
+        [row] = self._connection.finish(
+            _SUBMIT,
+            (
+                assessment_id,
+                revision,
+                route,
+                key,
+                body_hash,
+                job_id,
+                submission_id,
+                Jsonb(answers),
+                Jsonb(list(enabled)),
+                Jsonb(computed),
+                engine_version,
+                correlation_id,
+                traceparent,
+            ),  # fmt: skip
+        )
+        return job_from(row, "job_"), row["replayed"]
+
+    def scores(self, assessment_id: UUID) -> list[ScoreRecord]:
+        rows = self._connection.execute(
+            """select s.assessment_id, s.user_id, s.attempt_number as number, s.submitted_at, c.result
+               from submissions wanted
+               join submissions s on s.tenant_id = wanted.tenant_id and s.user_id = wanted.user_id
+                   and s.template_slug = wanted.template_slug and s.attempt_number <= wanted.attempt_number
+               join scores c on c.tenant_id = s.tenant_id and c.submission_id = s.id
+               where wanted.tenant_id = %s and wanted.assessment_id = %s
+               order by s.attempt_number desc""",
+            (self._context.tenant_id, assessment_id),
+        )
+        return [ScoreRecord(**row) for row in rows]
+
+    def _audit(self, action: str, assessment_id: UUID) -> None:
+        audit.record(self._connection, action, "assessment", assessment_id, self._context.user_id)

@@ -1,0 +1,36 @@
+"""The append-only record of who changed, or read, whose record. Written in the transaction it speaks of."""
+
+from uuid import UUID
+
+from infra.rows import TenantConnection
+
+
+def record(
+    connection: TenantConnection,
+    action: str,
+    subject_type: str,
+    subject_id: UUID,
+    subject_user_id: UUID | None,
+) -> None:
+    """`action` is `<subject>.<past participle>`, such as `assessment.saved`."""
+    who = connection.context
+    connection.execute(
+        """insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id,
+               subject_user_id, request_id) values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            who.tenant_id,
+            who.user_id,
+            who.role,
+            action,
+            subject_type,
+            subject_id,
+            subject_user_id,
+            who.request_id,
+        ),
+    )
+
+
+def record_read(connection: TenantConnection, subject_type: str, subject_id: UUID, owner_id: UUID) -> None:
+    """People read their own records freely; a read of someone else's leaves a row."""
+    if owner_id != connection.context.user_id:
+        record(connection, f"{subject_type}.read", subject_type, subject_id, owner_id)

@@ -1,0 +1,102 @@
+"""Jobs in PostgreSQL."""
+
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from domain.errors import NotFound
+from domain.jobs import Job, LeaseLost, Message, Stage, Transient
+from domain.records import Claim, Submission
+from infra.rows import Row, TenantConnection
+
+_JOB = tuple(f.name for f in fields(Job))
+_SUBMISSION = tuple(f.name for f in fields(Submission))
+
+
+def columns(composite: str, names: tuple[str, ...], prefix: str) -> str:
+    """`(job).id as job_id, ...`: the fields of a composite, each under its own name."""
+    return ", ".join(f"({composite}).{name} as {prefix}{name}" for name in names)
+
+
+def job_columns(composite: str, prefix: str) -> str:
+    return columns(composite, _JOB, prefix)
+
+
+def job_from(row: Row, prefix: str = "") -> Job:
+    return Job(**{name: row[f"{prefix}{name}"] for name in _JOB})
+
+
+_READ = f"select {', '.join(_JOB)} from app.read_job(%s, %s, %s, %s)"  # noqa: S608 - our own column names
+_CANCEL = f"select {', '.join(_JOB)} from app.cancel_job(%s, %s, %s, %s, %s)"  # noqa: S608
+_CLAIM = f"""select outcome, retry_in, template_id, score, {columns("job", _JOB, "job_")},
+    {columns("submission", _SUBMISSION, "submission_")} from app.claim_job(%s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
+
+
+class JobRepository:
+    def __init__(self, connection: TenantConnection) -> None:
+        self._connection = connection
+
+    def read(self, job_id: UUID) -> Job:
+        return self._one(self._connection.read(_READ, (job_id,)))
+
+    def cancel(self, job_id: UUID, request_id: str) -> Job:
+        return self._one(self._connection.finish(_CANCEL, (job_id, request_id)))
+
+    def mark_published(self, job_id: UUID, stage: Stage) -> None:
+        self._connection.finish("select app.mark_published(%s, %s, %s, %s, %s)", (job_id, stage))
+
+    def claim(self, message: Message, lease_s: float, worker: str) -> Claim:
+        """Take the job for one attempt. The message's tenant is only where we look: under its policies a job of
+        another tenant is not there, and nothing happens.
+
+        Raises NotFound (unknown here, or a message for another tenant), LeaseLost (nothing left to do),
+        Transient (another worker has it, or its attempts are used up: the message goes its way to the dead letters).
+        """
+        [row] = self._connection.finish(_CLAIM, (message.job_id, message.stage, lease_s, worker))
+        match row["outcome"]:
+            case "claimed":
+                submission = Submission(**{name: row[f"submission_{name}"] for name in _SUBMISSION})
+                return Claim(job_from(row, "job_"), submission, row["template_id"], row["score"])
+            case "done":
+                raise LeaseLost
+            case "busy":
+                raise Transient("leased", retry_in=row["retry_in"] + 1)
+            case "exhausted":
+                raise Transient("attempts_exhausted")
+            case _:
+                raise NotFound
+
+    def finish_scoring(
+        self, job: Job, engine_version: str, result: dict[str, Any], *, referral: bool
+    ) -> None:
+        """Store the score with the job's next state, in one statement. Raises LeaseLost: then nothing was stored."""
+        self._fenced(
+            "select app.finish_scoring(%s, %s, %s, %s, %s, %s, %s, %s) as held",
+            (job.id, job.attempt, engine_version, Jsonb(result), referral),
+        )
+
+    def finish_generation(self, job: Job, program: dict[str, Any]) -> None:
+        """Store the program with the job's end, in one statement. Raises LeaseLost: then nothing was stored."""
+        self._fenced(
+            "select app.finish_generation(%s, %s, %s, %s, %s, %s) as held",
+            (job.id, job.attempt, Jsonb(program)),
+        )
+
+    def end_attempt(self, job: Job, outcome: str, code: str) -> None:
+        """End an attempt without its effect: `retry` or `failed`. Raises LeaseLost if it is not ours any more."""
+        self._fenced(
+            "select app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s) as held",
+            (job.id, job.stage, job.attempt, outcome, code),
+        )
+
+    def _fenced(self, query: str, params: tuple[Any, ...]) -> None:
+        if not self._connection.finish(query, params)[0]["held"]:
+            raise LeaseLost
+
+    @staticmethod
+    def _one(rows: list[Row]) -> Job:
+        if not rows:
+            raise NotFound
+        return job_from(rows[0])

@@ -1,0 +1,86 @@
+"""Publish to SQS. botocore is imported by the first message, not by the first request."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from domain.jobs import QUEUE_OF, Message
+from infra import settings
+from infra.logs import log
+from infra.messages import encode
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+_BATCH = 10  # SQS takes at most ten messages a call
+
+
+@cache
+def client() -> "SQSClient":
+    import boto3
+    from botocore.config import Config
+
+    queues = settings.queues()
+    return boto3.client(
+        "sqs",
+        region_name=queues.region,
+        endpoint_url=queues.endpoint_url,
+        # The relay repeats what fails here, so a slow queue must not hold up an answer.
+        config=Config(
+            connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32
+        ),
+    )
+
+
+def publish(messages: Sequence[Message]) -> list[Message]:
+    """Send each message to its stage's queue. Returns those SQS has accepted; the others stay in the outbox.
+
+    Never raises for a queue that is down: the jobs are committed, and the relay publishes them later.
+    """
+    accepted: list[Message] = []
+    by_queue: dict[str, list[Message]] = {}
+    for message in messages:
+        by_queue.setdefault(QUEUE_OF[message.stage], []).append(message)
+    for name, waiting in by_queue.items():
+        for start in range(0, len(waiting), _BATCH):
+            accepted += _send(name, waiting[start : start + _BATCH])
+    return accepted
+
+
+def _send(queue: str, batch: Sequence[Message]) -> list[Message]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        answer = client().send_message_batch(
+            QueueUrl=settings.queues().urls[queue],
+            Entries=[
+                # Fair queues: SQS spreads deliveries over groups, so one tenant's flood does not delay the others.
+                {"Id": str(number), "MessageBody": encode(message), "MessageGroupId": str(message.tenant_id)}
+                for number, message in enumerate(batch)
+            ],
+        )
+    except (BotoCoreError, ClientError, KeyError) as error:
+        log().warning("publish_failed", queue=queue, count=len(batch), error=type(error).__name__)
+        return []
+    if failed := answer.get("Failed"):
+        log().warning("publish_failed", queue=queue, count=len(failed), error="refused")
+    return [batch[int(sent["Id"])] for sent in answer.get("Successful", [])]
+
+
+def delay(queue: str, receipt_handle: str, seconds: float) -> None:
+    """Make a received message visible again after `seconds`. `queue` is a URL or an ARN of one of our work queues.
+
+    Best effort: where it fails, the visibility timeout decides.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    name = queue.replace(":", "/").rpartition("/")[2]
+    queue_url = next((url for url in settings.queues().urls.values() if url.rpartition("/")[2] == name), None)
+    if queue_url is None:
+        return
+    try:
+        client().change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(round(seconds), 43_200)
+        )
+    except (BotoCoreError, ClientError) as error:
+        log().warning("delay_failed", error=type(error).__name__)

@@ -1,0 +1,78 @@
+"""Verify Cognito access tokens. The token proves who; PostgreSQL says where and what."""
+
+import threading
+import time
+from functools import cache
+
+import jwt
+
+from infra import settings
+
+# Tokens are checked against clocks we do not own: two machines may differ by this much.
+_LEEWAY_S = 30
+# An unknown key id may be a rotation, or a stranger: ask for the keys again, but not more often than this.
+_REFRESH_S = 10
+_MAX_TOKEN = 8_192
+
+
+class InvalidToken(Exception):
+    """The token is not one of ours, or not any more. Says nothing about which check failed."""
+
+
+class KeysUnavailable(Exception):
+    """The key set cannot be fetched and none is cached."""
+
+
+class _Keys:
+    """The pool's signing keys by id, fetched when an unknown id turns up, at most once in `_REFRESH_S`."""
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=3)
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def get(self, key_id: str) -> jwt.PyJWK:
+        key = self._keys.get(key_id)
+        if key is not None:
+            return key
+        with self._lock:
+            if time.monotonic() - self._fetched_at >= _REFRESH_S:
+                try:
+                    found = self._client.get_signing_keys(refresh=True)
+                except jwt.PyJWTError:
+                    raise KeysUnavailable from None
+                self._fetched_at = time.monotonic()
+                self._keys = {key.key_id: key for key in found if key.key_id}
+        try:
+            return self._keys[key_id]
+        except KeyError:
+            raise InvalidToken from None
+
+
+@cache
+def _keys(url: str) -> _Keys:
+    return _Keys(url)
+
+
+def subject_of(token: str) -> str:
+    """The `sub` of a valid access token of our client. Raises InvalidToken, or KeysUnavailable."""
+    cognito = settings.cognito()
+    if len(token) > _MAX_TOKEN:
+        raise InvalidToken
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(
+            token,
+            _keys(cognito.jwks_url).get(str(header.get("kid"))),
+            algorithms=["RS256"],
+            issuer=cognito.issuer,
+            leeway=_LEEWAY_S,
+            # Access tokens carry no audience: Cognito names the client in `client_id`.
+            options={"require": ["exp", "iat", "sub", "iss"], "verify_aud": False},
+        )
+    except jwt.PyJWTError:
+        raise InvalidToken from None
+    if claims.get("token_use") != "access" or claims.get("client_id") != cognito.client_id:
+        raise InvalidToken
+    return str(claims["sub"])

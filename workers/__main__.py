@@ -1,0 +1,57 @@
+"""One worker process: a Celery worker on the work queues, with the relay and the sweeper as loops beside it."""
+
+import threading
+
+from celery.signals import worker_ready, worker_shutdown
+
+from domain.jobs import QUEUE_OF
+from infra import database, settings
+from infra.logs import frames, log
+from workers.celery_app import app
+from workers.relay import relay
+from workers.sweeper import sweep
+
+_stop = threading.Event()
+
+
+def _loop() -> None:
+    """Each period: first what got stuck, then what is unpublished. Nothing that fails here ends the worker."""
+    while not _stop.is_set():
+        for step in (sweep, relay):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - the next period tries again
+                log().warning(
+                    "schedule_failed", step=step.__name__, error=type(error).__name__, frames=frames(error)
+                )
+        _stop.wait(settings.relay_period_s())
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def _ready(**_: object) -> None:
+    if settings.relay_in_worker():
+        threading.Thread(target=_loop, name="relay", daemon=True).start()
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _shutdown(**_: object) -> None:
+    _stop.set()
+    database.close()
+
+
+if __name__ == "__main__":
+    # One task at a time in this very process: a kill takes the whole worker, and more workers are more processes.
+    app.worker_main(
+        [
+            "worker",
+            "--pool",
+            "solo",
+            "--queues",
+            ",".join(sorted(set(QUEUE_OF.values()))),
+            "--loglevel",
+            "WARNING",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]  # fmt: skip
+    )

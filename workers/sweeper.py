@@ -1,0 +1,17 @@
+"""Put back what got stuck: lost messages, dead workers' jobs, old idempotency keys."""
+
+from typing import Any
+
+from infra import outbox, settings
+from infra.logs import log
+
+
+def sweep() -> dict[str, int]:
+    counts = outbox.sweep(republish_after_s=settings.republish_after_s())
+    if any(counts.values()):
+        log().info("swept", **counts)
+    return counts
+
+
+def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
+    return sweep()

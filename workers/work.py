@@ -1,0 +1,97 @@
+"""One delivery of one message, whatever brought it: claim the job, do its stage, tell how it ended."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from domain.errors import NotFound
+from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, Transient, message_for
+from domain.records import Claim
+from domain.services import assessments, programs
+from domain.tenancy import worker_context
+from infra import content, queue, settings
+from infra.database import UnitOfWork, unit_of_work
+from infra.ids import new_id
+from infra.logs import bind, clear, frames, log
+
+
+def _score(uow: UnitOfWork, claim: Claim) -> bool:
+    return assessments.score(uow, claim, content.load_red_flags())
+
+
+def _generate(uow: UnitOfWork, claim: Claim) -> bool:
+    programs.generate(uow, claim, content.load_library(), new_id)
+    return False
+
+
+# What a stage does; each stores its effect and the job's new state in one commit, and says whether a stage follows.
+STAGES: dict[Stage, Callable[[UnitOfWork, Claim], bool]] = {"scoring": _score, "generating": _generate}
+
+
+def deliver(message: Message) -> None:
+    """Returns when the message is done with: worked on, or nothing left to do. Any exception leaves it on the queue;
+    Transient says when to come back.
+    """
+    bind(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
+    try:
+        _deliver(message)
+    except LeaseLost:
+        log().info("nothing_to_do", stage=message.stage)
+    finally:
+        clear()
+
+
+def _deliver(message: Message) -> None:
+    context = worker_context(message.tenant_id, message.correlation_id)
+    with unit_of_work(context) as uow:
+        try:
+            claim = uow.jobs.claim(message, settings.lease_s(), _name())
+        except NotFound:
+            # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
+            log().error("job_not_of_this_tenant", stage=message.stage)
+            raise
+    job = claim.job
+    try:
+        with unit_of_work(context) as uow:
+            follows = STAGES[job.stage](uow, claim)
+    except LeaseLost:
+        raise
+    except Permanent as error:
+        _end(job, "failed", error.code)
+        log().warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
+        return
+    except Exception as error:
+        code = error.code if isinstance(error, Transient) else "unexpected_error"
+        _log_retry(job, code, error)
+        _end(job, "retry", code)
+        raise
+    log().info("stage_done", stage=job.stage, attempt=job.attempt)
+    if follows:
+        _publish_next(job)
+
+
+def _publish_next(job: Job) -> None:
+    """Best effort, as after a submit: the job's row is already the outbox entry of its next stage."""
+    following = replace(message_for(job), stage=STAGE_AFTER[job.stage])
+    if queue.publish([following]):
+        with unit_of_work(worker_context(job.tenant_id, job.correlation_id)) as uow:
+            uow.jobs.mark_published(job.id, following.stage)
+
+
+def _end(job: Job, outcome: str, code: str) -> None:
+    with unit_of_work(worker_context(job.tenant_id, job.correlation_id)) as uow:
+        uow.jobs.end_attempt(job, outcome, code)
+
+
+def _log_retry(job: Job, code: str, error: Exception) -> None:
+    facts: dict[str, Any] = {"stage": job.stage, "attempt": job.attempt, "code": code}
+    if not isinstance(error, Transient):
+        facts |= {"error": type(error).__name__, "frames": frames(error)}
+    log().warning("attempt_failed", **facts)
+
+
+def _name() -> str:
+    """Who held a lease, for the attempt's record."""
+    return f"{socket.gethostname()}:{os.getpid()}"
