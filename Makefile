@@ -1,0 +1,53 @@
+# Everything runs from here: `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run dev test test-long check lock clean
+
+# The newest Python that FFP is tested on, or the one you choose with PYTHON=.
+PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+INSTALL = $(or $(PYTHON),$(error FFP needs Python 3.11 or newer: install one, or set PYTHON=)) \
+	requirements/install.py $(if $(filter command environment,$(firstword $(origin PYTHON))),--exact)
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Start everything and run the main job in front of you; Ctrl-C stops it (ARGS="--port 0")
+	@exec $(BIN)/ffp run $(ARGS)
+
+setup: ## Make the environments that `make run` needs
+	@$(INSTALL) run
+
+setup-dev:
+	@$(INSTALL) dev
+
+dev: setup-dev ## Serve with hot reload of the API and the workers
+	@exec $(BIN)/ffp up --reload $(ARGS)
+
+test: setup-dev ## Run the tests (ARGS="-k name")
+	$(BIN)/python -m pytest $(ARGS)
+
+test-long: setup-dev ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
+
+check: setup-dev ## Lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(wildcard template.yaml),$(BIN)/cfn-lint template.yaml)
+
+# One resolution for all: the smaller locks take their versions from the development lock.
+lock: setup-dev ## Compile the lock files anew (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra worker --extra cli -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) pyproject.toml -c requirements/dev.lock -o requirements/api.lock
+	$(COMPILE) pyproject.toml --extra worker -c requirements/dev.lock -o requirements/worker.lock
+	$(COMPILE) requirements/emulator.in -o requirements/emulator.lock
+
+clean: ## Stop the stack; remove its data, the environments and the caches
+	@if [ -x $(BIN)/ffp ]; then $(BIN)/ffp down; fi
+	rm -rf .ffp .venv .venv-emulator *.egg-info build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
