@@ -57,6 +57,7 @@ class AssessmentRepository:
         rows = self._connection.execute(_READ, (self._context.tenant_id, assessment_id))
         if not rows:
             raise NotFound
+        audit.record_read(self._connection, "assessment", assessment_id, rows[0]["user_id"])
         return _assessment(rows[0])
 
     def save(self, assessment_id: UUID, revision: int, answers: Answers) -> Assessment:
@@ -112,6 +113,7 @@ class AssessmentRepository:
                 Jsonb(answers),
                 Jsonb(list(enabled)),
                 Jsonb(computed),
+                answered_on,
                 engine_version,
                 correlation_id,
                 traceparent,
@@ -130,6 +132,8 @@ class AssessmentRepository:
                order by s.attempt_number desc""",
             (self._context.tenant_id, assessment_id),
         )
+        if rows:
+            audit.record_read(self._connection, "result", assessment_id, rows[0]["user_id"])
         return [ScoreRecord(**row) for row in rows]
 
     def _audit(self, action: str, assessment_id: UUID) -> None:

@@ -202,7 +202,7 @@ def get_result(assessment_id: UUID, user: TenantUser, response: Response) -> Res
         screening=stored["screening"],
         since_previous=view.since_previous,
         since_first=view.since_first,
-        engine_version=stored["engineVersion"],
-        template_id=stored["templateId"],
-        template_version=stored["templateVersion"],
+        engine_version=stored["engine_version"],
+        template_id=stored["template_id"],
+        template_version=stored["template_version"],
     )

@@ -172,7 +172,7 @@ end $$;
 WORK = """
 -- Takes a job for one attempt of one stage. The lease may be lost in a crash of the server (synchronous_commit off):
 -- then the message comes again and the job is claimed again. An effect is never written that way.
-create function app.claim_job(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_lease_s integer, p_worker text)
+create function app.claim_job(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_lease_s double precision, p_worker text)
 returns table (outcome text, retry_in integer, job jobs, submission submissions, template_id uuid, score jsonb)
 language plpgsql as $$
 declare

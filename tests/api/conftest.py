@@ -1,0 +1,89 @@
+"""The main job as a client does it."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from infra.local import clients
+from tests.answers import low_back_pain
+from tests.conftest import Person
+from workers import sqs
+
+
+@pytest.fixture
+def start(api: TestClient) -> Callable[..., dict[str, Any]]:
+    def make(who: Person, template: str = "low-back-pain") -> dict[str, Any]:
+        answer = api.post("/v1/assessments", json={"template_id": template}, headers=who.headers)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    return make
+
+
+@pytest.fixture
+def submit(api: TestClient, start: Callable[..., dict[str, Any]]) -> Callable[..., Response]:
+    """Start and submit in one go; `answers`, `key` and `headers` may differ from the usual."""
+
+    def make(
+        who: Person,
+        *,
+        assessment: dict[str, Any] | None = None,
+        answers: dict[str, Any] | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Response:
+        assessment = assessment or start(who)
+        return api.post(
+            f"/v1/assessments/{assessment['id']}/submit",
+            json={"answers": low_back_pain() if answers is None else answers},
+            headers=who.headers
+            | {"Idempotency-Key": key or str(uuid4()), "If-Match": f'"{assessment["revision"]}"'}
+            | (headers or {}),
+        )
+
+    return make
+
+
+@pytest.fixture
+def work(queues: dict[str, str]) -> Callable[[], int]:
+    """Run what is on the work queues as the Lambda workers do, until they are empty. Returns how many messages."""
+
+    def drain() -> int:
+        client = clients.sqs(queues["scoring"].rpartition("/")[0].rpartition("/")[0])
+        done = 0
+        for name in ("scoring", "generation"):
+            while found := receive(client, queues[name]):
+                answer = sqs.handler({"Records": found}, None)
+                failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+                for record in found:
+                    if record["messageId"] not in failed:
+                        client.delete_message(QueueUrl=queues[name], ReceiptHandle=record["receiptHandle"])
+                done += len(found)
+        return done
+
+    return drain
+
+
+def receive(client: Any, url: str) -> list[dict[str, Any]]:
+    """Messages as Lambda's event source gives them."""
+    answer = client.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"], WaitTimeSeconds=0
+    )
+    name = url.rpartition("/")[2]
+    return [
+        {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:eu-west-2:000000000000:{name}",
+            "awsRegion": "eu-west-2",
+        }
+        for message in answer.get("Messages", [])
+    ]

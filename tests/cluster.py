@@ -1,0 +1,85 @@
+"""One PostgreSQL and one AWS emulator for a whole test run, shared by its parallel processes.
+
+Whoever needs one first starts it; the process that began the run stops both. Every test gets its own database,
+cloned from a migrated template, and its own queues.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from infra import migrate, seed
+from infra.local.cluster import SUPERUSER
+from infra.local.emulator import Emulator
+from infra.local.postgres import EmbeddedPostgres
+
+_VARIABLE = "FFP_TEST_DIRECTORY"
+RUNTIME_ROLES = ("ffp_app", "ffp_relay", "ffp_ops")
+TEMPLATE = "ffp"
+
+
+def begin() -> None:
+    """In the process that began the run: choose the directory that the others inherit."""
+    directory = tempfile.mkdtemp(prefix="ffp-test-")
+    Path(directory).chmod(0o755)  # as root, the server runs as another user
+    os.environ[_VARIABLE] = directory
+
+
+def end() -> None:
+    directory = Path(os.environ.pop(_VARIABLE))
+    if (directory / "postgres.json").exists():
+        EmbeddedPostgres(directory).stop()
+    if (directory / "emulator.started").exists():
+        Emulator(directory).stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _directory() -> Path:
+    return Path(os.environ[_VARIABLE])
+
+
+@contextmanager
+def _alone() -> Iterator[Path]:
+    directory = _directory()
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory
+
+
+def postgres() -> EmbeddedPostgres:
+    """The running server; database `ffp` is migrated, seeded with the shipped content, and left alone."""
+    with _alone() as directory:
+        server = EmbeddedPostgres(directory, durable=False)
+        if not (directory / "postgres.ready").exists():
+            server.start()
+            migrate.upgrade(server.url())
+            seed.seed_templates(server.url())
+            server.set_passwords(RUNTIME_ROLES)
+            (directory / "postgres.ready").touch()
+    return server
+
+
+def emulator() -> Emulator:
+    with _alone() as directory:
+        found = Emulator(directory)
+        if not (directory / "emulator.started").exists():
+            found.start()
+            (directory / "emulator.started").touch()
+    return found
+
+
+@contextmanager
+def cloned(name: str, template: str = TEMPLATE) -> Iterator[EmbeddedPostgres]:
+    server = postgres()
+    with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        connection.execute(f'create database "{name}" template "{template}" strategy file_copy')
+        try:
+            yield server
+        finally:
+            connection.execute(f'drop database "{name}" with (force)')

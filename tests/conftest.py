@@ -1,0 +1,209 @@
+"""Real PostgreSQL, real commits, the application's own role; an emulator for AWS; tokens signed by a key of our own."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from psycopg.rows import dict_row
+from starlette.testclient import TestClient
+
+from domain.tenancy import Context
+from infra import database, queue, settings
+from infra.local import clients
+from infra.local.cluster import SUPERUSER
+from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.queues import ensure_queues
+from tests import cluster
+
+KEY_ID = "test-key"
+ISSUER = "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-2_test"
+CLIENT_ID = "test-client"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        cluster.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        cluster.end()
+
+
+@dataclass(frozen=True)
+class Database:
+    """One test's database. `rows` looks past row-level security, for assertions only."""
+
+    name: str
+    app_url: str
+    relay_url: str
+    ops_url: str
+    superuser_url: str
+    owner_url: str
+
+    def rows(self, query: str, *params: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.superuser_url, row_factory=dict_row, autocommit=True) as connection:
+            cursor = connection.execute(query, params)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, query: str, *params: Any) -> Any:
+        [row] = self.rows(query, *params)
+        [value] = row.values()
+        return value
+
+
+def forget() -> None:
+    """Settings and connections are kept per process; every test has its own."""
+    database.close()
+    settings.queues.cache_clear()
+    settings.cognito.cache_clear()
+    queue.client.cache_clear()
+
+
+@pytest.fixture
+def db(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    name = f"t_{uuid4().hex}"
+    with cluster.cloned(name) as server:
+        found = Database(
+            name,
+            server.url("ffp_app", name),
+            server.url("ffp_relay", name),
+            server.url("ffp_ops", name),
+            server.url(SUPERUSER, name),
+            server.url(database=name),
+        )
+        monkeypatch.setenv("FFP_DATABASE_URL", found.app_url)
+        monkeypatch.setenv("FFP_RELAY_DATABASE_URL", found.relay_url)
+        monkeypatch.setenv("FFP_ADMIN_DATABASE_URL", found.owner_url)
+        forget()
+        yield found
+        forget()
+
+
+@dataclass(frozen=True)
+class Person:
+    context: Context
+    token: str
+    email: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def tenant_id(self) -> UUID:
+        return self.context.tenant_id
+
+
+@pytest.fixture(scope="session")
+def signing_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="session")
+def key_server(signing_key: rsa.RSAPrivateKey) -> Iterator[str]:
+    """Serves the public key as Cognito does. Returns the endpoint, to which `/<pool>/.well-known/...` is added."""
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(signing_key.public_key()))
+    body = json.dumps({"keys": [public | {"kid": KEY_ID, "use": "sig", "alg": "RS256"}]}).encode()
+
+    class Keys(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def sign(signing_key: rsa.RSAPrivateKey) -> Callable[..., str]:
+    def make(subject: str, **changes: Any) -> str:
+        now = int(time.time())
+        claims = {
+            "sub": subject, "iss": ISSUER, "client_id": CLIENT_ID, "token_use": "access", "iat": now, "exp": now + 900,
+        }  # fmt: skip
+        return jwt.encode(claims | changes, signing_key, "RS256", {"kid": KEY_ID})
+
+    return make
+
+
+@pytest.fixture
+def identity(monkeypatch: pytest.MonkeyPatch, key_server: str) -> None:
+    monkeypatch.setenv("FFP_COGNITO_ENDPOINT_URL", key_server)
+    monkeypatch.setenv("FFP_COGNITO_ISSUER", ISSUER)
+    monkeypatch.setenv("FFP_COGNITO_USER_POOL_ID", "eu-west-2_test")
+    monkeypatch.setenv("FFP_COGNITO_CLIENT_ID", CLIENT_ID)
+
+
+@pytest.fixture
+def person(db: Database, identity: None, sign: Callable[..., str]) -> Callable[..., Person]:
+    """Make someone: `person("acme", "member")`. The tenant is made by its first person."""
+
+    def make(tenant: str, role: str = "member", kind: str = "business") -> Person:
+        user_id, subject = uuid4(), str(uuid4())
+        email = f"{role}-{user_id.hex[:8]}@{tenant}.example"
+        db.rows(
+            "insert into tenants (id, slug, name, kind) values (gen_random_uuid(), %s, %s, %s) on conflict do nothing",
+            tenant, tenant, kind,
+        )  # fmt: skip
+        tenant_id = db.value("select id from tenants where slug = %s", tenant)
+        db.rows(
+            "insert into users (tenant_id, id, email, role) values (%s, %s, %s, %s)",
+            tenant_id,
+            user_id,
+            email,
+            role,
+        )
+        db.rows(
+            "insert into identity.principals (sub, tenant_id, user_id) values (%s, %s, %s)",
+            subject,
+            tenant_id,
+            user_id,
+        )
+        return Person(Context(tenant_id, user_id, role), sign(subject), email)
+
+    return make
+
+
+@pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """This test's queues and their dead-letter queues, by name."""
+    endpoint = cluster.emulator().url
+    prefix = f"t{uuid4().hex[:10]}-"
+    urls = ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=30, prefix=prefix)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    for name in settings.QUEUES:
+        monkeypatch.setenv(f"FFP_QUEUE_{name.upper()}_URL", urls[name])
+    settings.queues.cache_clear()
+    queue.client.cache_clear()
+    return urls
+
+
+@pytest.fixture
+def api(db: Database, identity: None, queues: dict[str, str]) -> Iterator[TestClient]:
+    """The application in process, as Mangum runs it: without the listener's thread."""
+    from api.app import create_app
+
+    client = TestClient(create_app(), raise_server_exceptions=False)
+    yield client
+    client.close()
