@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    data_dir: DataDir = DEFAULT_DIR, port: Port = 8000, workers: Workers = 1, reload: Reload = False
+    data_dir: DataDir = DEFAULT_DIR, port: Port = None, workers: Workers = 1, reload: Reload = False
 ) -> None:
     """Start the stack, run the main job in front of you, and serve until Ctrl-C."""
     from rich.console import Console
@@ -35,7 +35,7 @@ def run(
 def up(
     *,
     data_dir: DataDir = DEFAULT_DIR,
-    port: Port = 8000,
+    port: Port = None,
     workers: Workers = 1,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running and return.")] = False,
     api: Annotated[bool, typer.Option("--api/--no-api", help="With the API.")] = True,

@@ -24,23 +24,35 @@ from infra.local.environment import chosen_postgres, process_environment, stack_
 from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool, ensure_logins, ensure_pool
 from infra.local.layout import api_part, known_workers, worker_part, write_stack
+from infra.local.parts import Part
 from infra.local.ports import LOOPBACK, free_port, is_free
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.queues import ensure_queues
 
 RUNTIME_ROLES = ("ffp_app", "ffp_relay", "ffp_ops")
+DEFAULT_PORT = 8000
 _API_START_S = 30.0
 _direct = build_opener(ProxyHandler({}))  # never through a proxy: it is on this machine
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a stack shall be. `port` 0 is any free one, the same as last time where that is possible."""
+    """What a stack shall be. `port` 0 is any free one, None that of last time or 8000."""
 
-    port: int = 8000
+    port: int | None = None
     api: bool = True
     workers: int = 1
     reload: bool = False
+
+
+@dataclass(frozen=True)
+class _Services:
+    """Where the emulator is and what it has; `subs` is e-mail -> the id in that person's tokens."""
+
+    endpoint: str
+    queues: dict[str, str]
+    pool: UserPool
+    subs: dict[str, str]
 
 
 class Progress(Protocol):
@@ -70,18 +82,20 @@ class Stack:
             self.postgres.finish()
             self._progress.done("PostgreSQL", self.postgres.address)
             self._migrate()
-            endpoint, queues, pool = self._services()
-            environment = stack_environment(self.postgres, endpoint, queues, pool)
-            self._processes(wanted, port, process_environment(environment), undo)
-            demo_users = self._seed(endpoint, pool)
+            found = self._services()
+            environment = stack_environment(self.postgres, found.endpoint, found.queues, found.pool)
+            workers = self._processes(wanted, port, process_environment(environment), undo)
+            demo_users = self._seed(found.subs)
             if wanted.api:
                 self.api.wait(lambda: _ready(port), patience_s=_API_START_S)
                 self._progress.done("API", f"{LOOPBACK}:{port}")
+            for worker in workers:
+                worker.wait(lambda: True, patience_s=0)
             content = write_stack(
                 self.directory,
                 api_url=f"http://{LOOPBACK}:{port}" if wanted.api else None,
                 environment=environment,
-                queues=queues,
+                queues=found.queues,
                 demo_users=demo_users,
             )
             undo.pop_all()
@@ -91,15 +105,16 @@ class Stack:
         """Before anything starts: a port in use is the most likely mistake, and cheap to find."""
         last: int | None = self.api.record.get("port")
         ours = last if self.api.identity() else None
-        if not wanted.api or wanted.port == ours:
-            return ours or 0
+        if not wanted.api:
+            return 0
         if wanted.port == 0:
             return ours or free_port(last)
-        if not is_free(wanted.port):
+        port = wanted.port or last or DEFAULT_PORT
+        if port != ours and not is_free(port):
             raise LocalStackError(
-                f"port {wanted.port} is in use by another program: try --port 0, which takes a free one"
+                f"port {port} is in use by another program: try --port 0, which takes a free one"
             )
-        return wanted.port
+        return port
 
     def _begin(self, undo: ExitStack) -> None:
         """What waits for nothing else, side by side."""
@@ -118,16 +133,21 @@ class Stack:
         self.postgres.set_passwords(RUNTIME_ROLES)
         self._progress.done("Database schema", f"revision {migrate.current(self.postgres.url())}")
 
-    def _services(self) -> tuple[str, dict[str, str], UserPool]:
+    def _services(self) -> _Services:
         self.emulator.finish()
         endpoint = self.emulator.url
         visibility_s = int(tunable("FFP_VISIBILITY_S"))
         queues = ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=visibility_s)
-        pool = ensure_pool(clients.cognito(endpoint))
+        client = clients.cognito(endpoint)
+        pool = ensure_pool(client)
+        subs = ensure_logins(client, pool, LOGINS)
+        self.emulator.save()
         self._progress.done("AWS emulator", endpoint.removeprefix("http://"))
-        return endpoint, queues, pool
+        return _Services(endpoint, queues, pool, subs)
 
-    def _processes(self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack) -> None:
+    def _processes(
+        self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack
+    ) -> list[Part]:
         """Starts the API and the workers, and stops those that are not wanted any more."""
         if wanted.api:
             self._progress.begin("API")
@@ -137,18 +157,18 @@ class Stack:
             self.api.give_up()
         for surplus in known_workers(self.directory)[wanted.workers :]:
             surplus.give_up()
-        for number in range(1, wanted.workers + 1):
-            worker = worker_part(self.directory, number, end_with_us=self._end_with_us)
-            self._progress.begin(worker.name.capitalize())
+        workers = [
+            worker_part(self.directory, number, end_with_us=self._end_with_us)
+            for number in range(1, wanted.workers + 1)
+        ]
+        for worker in workers:
             if worker.ensure(worker_command(reload=wanted.reload), environment):
                 undo.callback(worker.stop)
-            self._progress.done(worker.name.capitalize(), "started")
+        return workers
 
-    def _seed(self, endpoint: str, pool: UserPool) -> list[dict[str, str | None]]:
+    def _seed(self, subs: Mapping[str, str]) -> list[dict[str, str | None]]:
         """Templates, tenants and users. A pool made anew gives its users new subs: the rows follow."""
         self._progress.begin("Demo data")
-        subs = ensure_logins(clients.cognito(endpoint), pool, LOGINS)
-        self.emulator.save()
         seed.seed_templates(self.postgres.url())
         seed.seed_demo(
             self.postgres.url(),
