@@ -55,20 +55,43 @@ class Faults:
         faults += max(0, peak - start - problem.spread)
         return faults + sum(n - SESSION_CAP_HALVES for n in muscles.values() if n > SESSION_CAP_HALVES)
 
-    def week(self, counts: dict[int, int], sets: dict[int, int]) -> int:
-        """Faults of the weekly totals; `counts` are sessions per candidate."""
-        problem = self._problem
+    def culprits(self, counts: dict[int, int], sets: dict[int, int]) -> set[int]:
+        """Candidates that work a muscle beyond its weekly cap or belong to the fuller side of an upset ratio."""
+        muscles, groups, _ = self._totals(counts, sets)
+        full = {muscle for muscle, halves in muscles.items() if halves > self._problem.cap_a_week}
+        if self._ratios(groups):
+            heavy = {"push" if groups["push"] > groups["pull"] else "pull"}
+            heavy.add("knee" if groups["knee"] > groups["hip"] else "hip")
+        else:
+            heavy = set()
+        return {
+            index
+            for index in counts
+            if self._problem.candidates[index].group in heavy
+            or any(muscle in full for muscle, _ in self._problem.candidates[index].halves)
+        }
+
+    def _totals(
+        self, counts: dict[int, int], sets: dict[int, int]
+    ) -> tuple[dict[Muscle, int], dict[str, int], int]:
+        """Half-sets per muscle, sets per group, all sets."""
         muscles: dict[Muscle, int] = {}
         groups: dict[str, int] = {"push": 0, "pull": 0, "knee": 0, "hip": 0}
-        total = faults = 0
+        total = 0
         for index, count in counts.items():
-            candidate = problem.candidates[index]
+            candidate = self._problem.candidates[index]
             done = count * sets[index]
             total += done
             groups[candidate.group] = groups.get(candidate.group, 0) + done
-            faults += SLOT * max(0, count - candidate.most_sessions)
             for muscle, halves in candidate.halves:
                 muscles[muscle] = muscles.get(muscle, 0) + halves * done
+        return muscles, groups, total
+
+    def week(self, counts: dict[int, int], sets: dict[int, int]) -> int:
+        """Faults of the weekly totals; `counts` are sessions per candidate."""
+        problem = self._problem
+        muscles, groups, total = self._totals(counts, sets)
+        faults = SLOT * sum(max(0, n - problem.candidates[i].most_sessions) for i, n in counts.items())
         fewest, most = problem.sets_a_week
         faults += 3 * (max(0, fewest - total) + max(0, total - most))
         faults += sum(n - problem.cap_a_week for n in muscles.values() if n > problem.cap_a_week)

@@ -23,12 +23,13 @@ Move = tuple[str, int, int, int]  # kind, session, old candidate (or -1), new ca
 
 def greedy_week(problem: Problem) -> Week | None:
     """A week that keeps every hard rule, or None."""
-    week = _Draft(problem)
-    week.build()
-    if not week.repair():
-        return None
-    week.polish()
-    return week.result()
+    for regional in range(problem.regional + 1):  # how many of a session's required groups are for the region
+        draft = _Draft(problem)
+        draft.build(max(0, problem.regional - 1 + regional) % (problem.regional + 1))
+        if draft.repair():
+            draft.polish()
+            return draft.result()
+    return None
 
 
 class _Draft:
@@ -40,13 +41,17 @@ class _Draft:
         self.counts: Counter[int] = Counter()
 
     # --- building -------------------------------------------------------------------------------------------
-    def build(self) -> None:
-        """Required groups first, the scarcest of them before the others; then the region; then what is worth most."""
+    def build(self, regional: int) -> None:
+        """Regional exercises of the required groups; required groups first, the scarcest of them before the others; then the region; then what is worth most."""
         scarcity = Counter(c.group for c in self.problem.candidates)
         everyone = range(self.problem.sessions)
+        for session in everyone:  # with five groups there is room for one more exercise: a group must be regional
+            for _ in range(regional):
+                self._fill(session, lambda c: c.regional and c.group in self.problem.groups)
         for group in sorted(self.problem.groups, key=lambda g: scarcity[g]):
             for session in everyone:
-                self._fill(session, lambda c, g=group: c.group == g)  # type: ignore[misc]
+                if group not in {self.problem.candidates[i].group for i in self.sessions[session]}:
+                    self._fill(session, lambda c, g=group: c.group == g)  # type: ignore[misc]
         for session in everyone:
             while self._regional(session) < self.problem.regional:
                 if not self._fill(session, lambda c: c.regional):
@@ -83,6 +88,22 @@ class _Draft:
                     break
                 if not self._fill(session, lambda _: True):
                     break
+        while self._total() < self.problem.sets_a_week[0] and self._best_sets_move(self.total_faults()):
+            pass
+
+    def _best_sets_move(self, faults: int) -> bool:
+        """Do the change of sets that leaves fewer faults than `faults` and is worth most; False if there is none."""
+        best: tuple[int, int, Move] | None = None
+        for move in list(self._sets_moves()):
+            undo = self._do(move)
+            left = self.total_faults()
+            if left < faults and (best is None or left <= best[0]):
+                score = (left, -objective(self.problem, self._week()), move)
+                best = score if best is None else min(best, score)
+            self._do(undo)
+        if best is not None:
+            self._do(best[2])
+        return best is not None
 
     def _fits(self, session: int, index: int, muscles: dict[Muscle, int]) -> bool:
         problem, candidate, items = self.problem, self.problem.candidates[index], self.sessions[session]
@@ -128,43 +149,55 @@ class _Draft:
     # --- repair ---------------------------------------------------------------------------------------------
     def repair(self) -> bool:
         """Best move first, with a short memory against going round in circles. True when no fault is left."""
-        tabu: dict[Move, int] = {}
+        tabu: dict[tuple[int, int, bool], int] = {}  # session, candidate, entering: until which step
         for step in range(REPAIRS):
             if self.total_faults() == 0:
                 return True
             best: tuple[int, int, Move] | None = None
             for move in self._moves():
-                if tabu.get(move, -1) >= step:
+                if any(tabu.get(part, -1) >= step for part in _parts(move)):
                     continue
                 undo = self._do(move)
-                score = (self.total_faults(), -objective(self.problem, self._week()), move)
+                faults = self.total_faults()
+                if best is None or faults <= best[0]:
+                    score = (faults, -objective(self.problem, self._week()), move)
+                    best = score if best is None else min(best, score)
                 self._do(undo)
-                if best is None or score < best:
-                    best = score
             if best is None:
                 return False
-            tabu[self._do(best[2])] = step + TABU
+            for part in _parts(self._do(best[2])):
+                tabu[part] = step + TABU
         return self.total_faults() == 0
 
     def total_faults(self) -> int:
         inside = sum(self.faults.session(items, self.sets) for items in self.sessions)
-        return inside + self.faults.week({i: n for i, n in self.counts.items() if n}, self.sets)
+        return inside + self.faults.week(self._used(), self.sets)
+
+    def _used(self) -> dict[int, int]:
+        return {index: count for index, count in self.counts.items() if count}
 
     def _moves(self) -> Iterator[Move]:
+        """Changes of the worst session; when every session is sound, of those that upset the weekly totals."""
         worst = max(
             range(self.problem.sessions),
             key=lambda s: (self.faults.session(self.sessions[s], self.sets), -s),
         )
         broken = self.faults.session(self.sessions[worst], self.sets) > 0
+        culprits = self.faults.culprits(self._used(), self.sets)
         for session in [worst] if broken else range(self.problem.sessions):
             items = self.sessions[session]
+            leaving = items if broken or not culprits else [old for old in items if old in culprits]
             for index in range(len(self.problem.candidates)):
                 if index not in items:
-                    yield ("swap", session, -1, index)
-                    for old in items:
+                    if len(items) < self.problem.count[1]:
+                        yield ("swap", session, -1, index)
+                    for old in leaving:
                         yield ("swap", session, old, index)
-            for old in items:
+            for old in leaving:
                 yield ("swap", session, old, -1)
+        yield from self._sets_moves()
+
+    def _sets_moves(self) -> Iterator[Move]:
         for index, count in self.counts.items():
             if count:
                 for option in self.problem.candidates[index].options:
@@ -189,18 +222,11 @@ class _Draft:
     # --- the result -----------------------------------------------------------------------------------------
     def polish(self) -> None:
         """More sets where they are worth most, as long as no rule breaks."""
-        while True:
-            now = objective(self.problem, self._week())
-            best: tuple[int, Move] | None = None
-            for move in [m for m in self._moves() if m[0] == "sets"]:
-                undo = self._do(move)
-                gain = objective(self.problem, self._week()) - now
-                if gain > 0 and self.total_faults() == 0 and (best is None or (-gain, move) < best):
-                    best = (-gain, move)
-                self._do(undo)
-            if best is None:
+        reached = -1
+        while objective(self.problem, self._week()) > reached:
+            reached = objective(self.problem, self._week())
+            if not self._best_sets_move(1):
                 return
-            self._do(best[1])
 
     def _week(self) -> Week:
         used = {index: self.sets[index] for index, count in self.counts.items() if count}
@@ -208,3 +234,11 @@ class _Draft:
 
     def result(self) -> Week:
         return self._week()
+
+
+def _parts(move: Move) -> list[tuple[int, int, bool]]:
+    """What a move does, piece by piece: a candidate that just left a session stays out, one that came stays in."""
+    kind, session, old, new = move
+    if kind == "sets":
+        return [(-1 - new, old, True)]
+    return [(session, index, entering) for index, entering in ((old, False), (new, True)) if index >= 0]

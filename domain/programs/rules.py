@@ -25,8 +25,8 @@ CARDIO_MINUTES: dict[Minutes, tuple[int, int]] = {20: (2, 30), 30: (3, 30), 45: 
 
 # Main sets of an average session, by grade. Neighbouring ranges only touch, so a lower grade never works more.
 MAIN_SETS: dict[Minutes, tuple[tuple[int, int], ...]] = {
-    20: ((6, 6), (6, 7), (7, 8), (8, 9), (9, 11)),
-    30: ((10, 10), (10, 11), (11, 12), (12, 13), (13, 15)),
+    20: ((6, 7), (7, 8), (8, 9), (9, 10), (10, 11)),
+    30: ((10, 11), (11, 12), (12, 13), (13, 14), (14, 16)),
     45: ((12, 13), (13, 14), (14, 16), (16, 18), (18, 21)),
     60: ((15, 16), (16, 17), (17, 19), (19, 22), (22, 26)),
 }
