@@ -85,11 +85,7 @@ def complete(template: Template, answers: Any, today: date) -> Completed:
         today=today,
         answers={link: sheet.values[link] for link in template.asked if link in sheet.values},
         enabled=tuple(link for link in template.by_id if link in sheet.enabled),
-        computed={
-            key: fact
-            for key, fact in sheet.facts.items()
-            if key in others and not isinstance(fact, frozenset)
-        },
+        computed={key: fact for key, fact in sheet.facts.items() if key in others and not isinstance(fact, frozenset)},
         issues=tuple(found[:MAX_ISSUES]),
     )
 

@@ -9,17 +9,17 @@ from domain.errors import DomainError
 Payload = Mapping[str, Any]
 
 
-class UnknownInstrument(DomainError):  # noqa: N818
+class UnknownInstrument(DomainError):
     code = "unknown_instrument"
     detail = "There is no instrument of this name."
 
 
-class MalformedInput(DomainError):  # noqa: N818
+class MalformedInput(DomainError):
     code = "malformed_instrument_input"
     detail = "The input does not have the shape that this instrument is scored from."
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """A value that no score may be made of; told as `{"error": code}`."""
 
     def __init__(self, code: str) -> None:
@@ -34,9 +34,7 @@ def number(value: Any, low: float, high: float, *, whole: bool = True) -> Fracti
     return Fraction(str(value)) if isinstance(value, float) else Fraction(value)
 
 
-def answers_of(
-    payload: Payload, items: int, low: int, high: int, key: str = "answers"
-) -> list[Fraction | None]:
+def answers_of(payload: Payload, items: int, low: int, high: int, key: str = "answers") -> list[Fraction | None]:
     """`items` whole numbers or nulls, lowered so that the lowest answer is 0."""
     given = payload.get(key)
     if not isinstance(given, list) or len(given) != items:

@@ -74,9 +74,7 @@ SBST_GROUPS = RuleBased(
     needs=("sbst9", "distress"),
     rules=(
         Rule(code="low", label={"en": "low"}, when=(Condition(question="sbst9", operator="<=", answer=3),)),
-        Rule(
-            code="high", label={"en": "high"}, when=(Condition(question="distress", operator=">=", answer=4),)
-        ),
+        Rule(code="high", label={"en": "high"}, when=(Condition(question="distress", operator=">=", answer=4),)),
         Rule(code="medium", label={"en": "medium"}),
     ),
 )
@@ -129,9 +127,7 @@ def simple(result: Result) -> Scores:
     return scores
 
 
-def moved(
-    payload: Payload, top: int, direction: Direction, minimal: MinimalChange, *, decimals: int = 1
-) -> Scores:
+def moved(payload: Payload, top: int, direction: Direction, minimal: MinimalChange, *, decimals: int = 1) -> Scores:
     """`change`, improvement in percent of the baseline, and whether that is enough to matter."""
     before, now = (int(number(payload.get(key), 0, top)) for key in ("baseline", "now"))
     found = compare(before, now, direction, minimal, decimals=decimals)

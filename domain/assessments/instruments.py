@@ -120,9 +120,7 @@ def psfs(payload: Payload) -> Scores:
 
 def psfs_mean(rows: Mapping[Any, Fraction | None]) -> Result:
     answered = Prorate(policy="prorate", min_answered=1)
-    scale = of_items(
-        "psfs", len(rows), 10, method="mean", decimals=1, missing=answered, direction="higher_better"
-    )
+    scale = of_items("psfs", len(rows), 10, method="mean", decimals=1, missing=answered, direction="higher_better")
     return scored(scale, list(rows.values()))
 
 

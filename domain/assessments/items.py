@@ -96,9 +96,7 @@ class TextItem(_Question):
         # Templates can come from tenants, and a nested quantifier can take years on thirty characters.
         if self.regex is not None:
             if "(" in self.regex or len(_QUANTIFIERS.findall(self.regex)) > 3 or self.max_length > 200:  # noqa: PLR2004
-                raise ValueError(
-                    "a regex has no groups, at most three quantifiers, and maxLength at most 200"
-                )
+                raise ValueError("a regex has no groups, at most three quantifiers, and maxLength at most 200")
             try:
                 re.compile(self.regex)
             except re.error as error:

@@ -20,7 +20,7 @@ from domain.safety.screening import Screening, screen
 EXPERIENCE: tuple[Level, ...] = ("beginner", "intermediate", "advanced")
 
 
-class ProfileIncomplete(DomainError):  # noqa: N818
+class ProfileIncomplete(DomainError):
     """The answers do not say enough for a program, or the screening forbids one."""
 
     code = "profile_incomplete"
@@ -55,9 +55,7 @@ def changes_between(before: dict[str, Any], now: dict[str, Any]) -> dict[str, An
     """Scale id -> Change, of two stored results; scales that cannot be compared are left out."""
     earlier = {scale.id: scale for scale in Result.model_validate(before).scores}
     changes = {
-        scale.id: change(earlier[scale.id], scale)
-        for scale in Result.model_validate(now).scores
-        if scale.id in earlier
+        scale.id: change(earlier[scale.id], scale) for scale in Result.model_validate(now).scores if scale.id in earlier
     }
     return {name: found.model_dump(mode="json") for name, found in changes.items() if found is not None}
 
@@ -94,9 +92,7 @@ def profile_of(template: Template, completed: Completed, result: Result) -> Prof
 def capped(level: Fact | None, cap: int) -> Level | None:
     """Experience under an exercise level cap of 1-5: 1-2 beginner, 3-4 intermediate, 5 as answered."""
     highest = EXPERIENCE[(cap - 1) // 2]
-    return (
-        next((name for name in EXPERIENCE if name in (level, highest)), None) if level in EXPERIENCE else None
-    )
+    return next((name for name in EXPERIENCE if name in (level, highest)), None) if level in EXPERIENCE else None
 
 
 def ticked(template: Template, link: str, given: Fact | None) -> frozenset[str]:

@@ -41,9 +41,7 @@ class SubscaleHalf(Frozen):
     policy: Literal["subscale_half"]
 
 
-Missing = Annotated[
-    NoneAllowed | Prorate | MeanImpute | CountTicked | SubscaleHalf, Field(discriminator="policy")
-]
+Missing = Annotated[NoneAllowed | Prorate | MeanImpute | CountTicked | SubscaleHalf, Field(discriminator="policy")]
 
 
 class Band(Frozen):
@@ -62,9 +60,7 @@ class Band(Frozen):
         return self
 
     def holds(self, value: float) -> bool:
-        return self.min <= value and (
-            value <= self.max if self.max is not None else value < (self.below or 0)
-        )
+        return self.min <= value and (value <= self.max if self.max is not None else value < (self.below or 0))
 
 
 class MinimalChange(Frozen):

@@ -86,9 +86,7 @@ def evaluate(scale: Scale, template: Template, sheet: Sheet) -> Result:
             item, code = template.asked.get(scale.of), sheet.facts.get(scale.of)
             value = _number(item, code) if item and isinstance(code, str) else None
             outcome = Outcome(value, reason=None if code else "not_answered")
-            return Result(
-                outcome, None if value is None else _plain(value), code if isinstance(code, str) else None
-            )
+            return Result(outcome, None if value is None else _plain(value), code if isinstance(code, str) else None)
         case RuleBased():
             return Result(Outcome(None), None, first_rule(scale, sheet.facts))
         case Table():

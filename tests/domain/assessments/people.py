@@ -22,9 +22,7 @@ def healthy(template: Template, **changes: Any) -> Answers:
         "symptom_duration": "6_to_12_weeks",
         "first_episode": "no",
         "rmdq": ["1", "5", "8", "11", "21"],
-        "psfs": [
-            {"activity": name, "score": n} for n, name in enumerate(("Gardening", "Running", "Lifting"), 3)
-        ],
+        "psfs": [{"activity": name, "score": n} for n, name in enumerate(("Gardening", "Running", "Lifting"), 3)],
         "conditions": ["none"],
         "goal": "reduce_pain",
         "experience": "intermediate",
@@ -36,11 +34,7 @@ def healthy(template: Template, **changes: Any) -> Answers:
         "acsm_disease": "no",
         "acsm_symptoms": "no",
     }
-    flags = {
-        link
-        for link, item in template.asked.items()
-        if link.startswith("rf_") and isinstance(item, ChoiceItem)
-    }
+    flags = {link for link, item in template.asked.items() if link.startswith("rf_") and isinstance(item, ChoiceItem)}
     answers |= dict.fromkeys(flags, "no")
     answers = {link: value for link, value in answers.items() if link in template.asked}
     return {link: value for link, value in (answers | changes).items() if value is not None}

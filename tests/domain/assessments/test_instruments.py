@@ -20,9 +20,7 @@ def _cases() -> list[Any]:
     for path in sorted(VECTORS.glob("*.json")):
         content = json.loads(path.read_text())
         if content["instrument"] not in NOT_INSTRUMENTS:
-            cases += [
-                pytest.param(content["instrument"], vector, id=vector["id"]) for vector in content["vectors"]
-            ]
+            cases += [pytest.param(content["instrument"], vector, id=vector["id"]) for vector in content["vectors"]]
     return cases
 
 
@@ -38,9 +36,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=20,
 )
-KEYS = st.sampled_from(
-    ["answers", "baseline", "now", "ticked", "none_apply", "variant", "subscale", "missing", "pain"]
-)
+KEYS = st.sampled_from(["answers", "baseline", "now", "ticked", "none_apply", "variant", "subscale", "missing", "pain"])
 
 
 @given(st.sampled_from(sorted(SCORERS)), JSON | st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON)))
@@ -74,8 +70,6 @@ def test_an_unknown_instrument_is_named_as_such(name: Any) -> None:
         ("psfs", {"baseline": {"a": 2, "b": 4}, "answers": {"b": 5, "a": 3}}, {"score": 4.0, "change": 1}),
     ],
 )
-def test_rules_the_vectors_leave_open(
-    instrument: str, payload: dict[str, Any], expected: dict[str, Any]
-) -> None:
+def test_rules_the_vectors_leave_open(instrument: str, payload: dict[str, Any], expected: dict[str, Any]) -> None:
     result = score_instrument(instrument, payload)
     assert {key: result.get(key, "absent") for key in expected} == expected
