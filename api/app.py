@@ -17,7 +17,8 @@ from infra import database
 
 _DESCRIPTION = """Assessments and exercise programs for physiotherapy and fitness.
 
-Errors are RFC 9457 problem details with a stable `code`; each `type` is a page about it. FFP is not a medical device."""
+Errors are RFC 9457 problem details with a stable `code`; each `type` is a page about it.
+FFP is not a medical device."""
 
 
 @asynccontextmanager

@@ -89,10 +89,7 @@ class StrictRoute(APIRoute):
             request = _StrictRequest(request.scope, request.receive)
             if takes_body:
                 kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-                sent = (
-                    request.headers.get("content-length", "0") != "0"
-                    or "transfer-encoding" in request.headers
-                )
+                sent = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
                 if sent and kind != "application/json":
                     raise HttpProblem("unsupported_media_type")
             try:

@@ -87,10 +87,8 @@ def job_body(job: Job) -> JobBody:
     if job.result_type == "program":
         result = JobResult(type="program", id=_id(job.result_id), href=f"/v1/programs/{job.result_id}")
     elif job.result_type == "referral":
-        result = JobResult(
-            type="referral", id=job.assessment_id, href=f"/v1/assessments/{job.assessment_id}/result"
-        )
-    failed = job.status == "failed" or job.status == "dead"
+        result = JobResult(type="referral", id=job.assessment_id, href=f"/v1/assessments/{job.assessment_id}/result")
+    failed = job.status in {"failed", "dead"}
     links = {
         "self": f"/v1/jobs/{job.id}",
         "assessment": f"/v1/assessments/{job.assessment_id}",

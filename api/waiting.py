@@ -30,9 +30,7 @@ class JobWatch:
         """Hear the database as long as the block runs."""
         self._loop = asyncio.get_running_loop()
         stop = threading.Event()
-        thread = threading.Thread(
-            target=listener.run, args=(self.notify, stop), name="job-listener", daemon=True
-        )
+        thread = threading.Thread(target=listener.run, args=(self.notify, stop), name="job-listener", daemon=True)
         thread.start()
         try:
             yield

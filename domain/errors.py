@@ -1,4 +1,4 @@
-"""One class per thing a caller can react to; `code` is stable and documented in docs/errors. HTTP lives in api/errors.py."""
+"""One class per thing a caller can react to. `code` is stable and has a page in docs/errors; HTTP lives in api/errors.py."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar

@@ -78,7 +78,7 @@ def message_for(job: Job) -> Message:
     return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent)
 
 
-class Transient(Exception):  # noqa: N818 - reads as what it says: later
+class Transient(Exception):
     """Later: the message becomes visible again after `retry_in` seconds (None: exponential backoff)."""
 
     def __init__(self, code: str, retry_in: float | None = None) -> None:
@@ -87,7 +87,7 @@ class Transient(Exception):  # noqa: N818 - reads as what it says: later
         self.retry_in = retry_in
 
 
-class Permanent(Exception):  # noqa: N818 - reads as what it says: never
+class Permanent(Exception):
     """Never: the job fails with this stable code and its message is deleted."""
 
     def __init__(self, code: str) -> None:
@@ -95,7 +95,7 @@ class Permanent(Exception):  # noqa: N818 - reads as what it says: never
         self.code = code
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another worker took the job over, or it was canceled: nothing of this attempt was written."""
 
 

@@ -27,9 +27,7 @@ _SUBMIT = f"""select replayed, {job_columns("job", "job_")}
 
 
 def _assessment(row: Row) -> Assessment:
-    template = TemplateRef(
-        row.pop("template_id"), row.pop("slug"), row.pop("version"), row.pop("content_hash")
-    )
+    template = TemplateRef(row.pop("template_id"), row.pop("slug"), row.pop("version"), row.pop("content_hash"))
     return Assessment(template=template, **row)
 
 
@@ -48,7 +46,8 @@ class AssessmentRepository:
             self._audit("assessment.started", assessment_id)
             return self.read(assessment_id), True
         [open_one] = self._connection.execute(
-            "select id from assessments where tenant_id = %s and user_id = %s and template_id = %s and status = 'draft'",
+            """select id from assessments
+               where tenant_id = %s and user_id = %s and template_id = %s and status = 'draft'""",
             (self._context.tenant_id, self._context.user_id, template_id),
         )
         return self.read(open_one["id"]), False
@@ -117,7 +116,7 @@ class AssessmentRepository:
                 engine_version,
                 correlation_id,
                 traceparent,
-            ),  # fmt: skip
+            ),
         )
         return job_from(row, "job_"), row["replayed"]
 

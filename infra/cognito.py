@@ -40,9 +40,7 @@ def _client() -> "CognitoIdentityProviderClient":
         region_name=cognito.region,
         endpoint_url=cognito.endpoint_url,
         # Sign-in is a public call: signing it would only need a credential the API should not hold.
-        config=Config(
-            signature_version=UNSIGNED, connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}
-        ),
+        config=Config(signature_version=UNSIGNED, connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}),
     )
 
 
@@ -57,7 +55,7 @@ def login(email: str, password: str) -> Tokens:
             AuthParameters={"USERNAME": email, "PASSWORD": password},
         )
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # noqa: PLR2004
             raise IdentityUnavailable from None
         raise WrongCredentials from None
     except BotoCoreError:

@@ -128,9 +128,7 @@ class _Connection(TenantConnection):
 
     def read(self, function: str, params: Sequence[Any] = ()) -> list[Row]:
         self._refuse_if_spent()
-        return self._rows(
-            function, (self.context.tenant_id, self.context.user_id, self.context.role, *params)
-        )
+        return self._rows(function, (self.context.tenant_id, self.context.user_id, self.context.role, *params))
 
     def finish(self, function: str, params: Sequence[Any] = ()) -> list[Row]:
         rows = self.read(function, params)

@@ -68,9 +68,7 @@ class JobRepository:
             case _:
                 raise NotFound
 
-    def finish_scoring(
-        self, job: Job, engine_version: str, result: dict[str, Any], *, referral: bool
-    ) -> None:
+    def finish_scoring(self, job: Job, engine_version: str, result: dict[str, Any], *, referral: bool) -> None:
         """Store the score with the job's next state, in one statement. Raises LeaseLost: then nothing was stored."""
         self._fenced(
             "select app.finish_scoring(%s, %s, %s, %s, %s, %s, %s, %s) as held",

@@ -17,9 +17,7 @@ from infra import settings
 @cache
 def _configure() -> None:
     renderer: Any = (
-        structlog.dev.ConsoleRenderer()
-        if settings.log_format() == "console"
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if settings.log_format() == "console" else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
@@ -28,9 +26,7 @@ def _configure() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            getattr(logging, settings.log_level(), logging.INFO)
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level(), logging.INFO)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -51,6 +47,6 @@ def clear() -> None:
 
 def frames(error: BaseException) -> list[str]:
     """Where it happened, innermost last. Not the message: a database's holds the row it refused."""
-    return [
-        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-    ][-12:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)][
+        -12:
+    ]

@@ -26,9 +26,7 @@ def encode(message: Message) -> str:
     kwargs = {"job_id": str(message.job_id)}
     return json.dumps(
         {
-            "body": json.dumps(
-                [[], kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
-            ),
+            "body": json.dumps([[], kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]),
             "content-encoding": "utf-8",
             "content-type": "application/json",
             "headers": {

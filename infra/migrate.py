@@ -16,14 +16,14 @@ def _engine_url(url: str) -> str:
 
 
 def _ensure_roles(connection: Connection) -> None:
-    """Roles belong to the cluster, not to the database, so no migration can own them. Twins may race: both are right."""
+    """Roles belong to the cluster, not to a database, so no migration can own them. Twins may race: both are right."""
     for role in ROLES:
         connection.execute(
             text(f"""do $$ begin
                 if not exists (select 1 from pg_roles where rolname = '{role}') then
                     create role {role} {"nologin" if role == "ffp_owner" else "login"};
                 end if;
-            exception when duplicate_object or unique_violation then null; end $$""")
+            exception when duplicate_object or unique_violation then null; end $$""")  # noqa: S608
         )
     if not connection.scalar(text("select pg_has_role(current_user, 'ffp_owner', 'member')")):
         connection.execute(text("grant ffp_owner to current_user"))

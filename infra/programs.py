@@ -44,9 +44,7 @@ class ProgramRepository:
                     session["session_id"], session["week"], session["number"], session["deload"],
                     session["scheduled_on"], float(session["session_minutes"]), [],
                 )  # fmt: skip
-            sessions[session["session_id"]].items.append(
-                Prescribed(**{**line, "minutes": float(line["minutes"])})
-            )
+            sessions[session["session_id"]].items.append(Prescribed(**{**line, "minutes": float(line["minutes"])}))
         return Program(**rows[0], sessions=list(sessions.values()))
 
 

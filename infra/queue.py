@@ -26,9 +26,7 @@ def client() -> "SQSClient":
         region_name=queues.region,
         endpoint_url=queues.endpoint_url,
         # The relay repeats what fails here, so a slow queue must not hold up an answer.
-        config=Config(
-            connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32
-        ),
+        config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32),
     )
 
 

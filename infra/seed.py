@@ -48,9 +48,7 @@ def seed_templates(admin_url: str) -> None:
                 (template.id, template.version),
             ).fetchone()
             if row is None or row[0] != template.content_hash:
-                raise ValueError(
-                    f"{template.id} {template.version} is published with other content: raise its version"
-                )
+                raise ValueError(f"{template.id} {template.version} is published with other content: raise its version")
         exercises = [exercise.model_dump(mode="json") for exercise in load_library().exercises]
         connection.execute(
             """insert into exercises (id, name, cue, document)

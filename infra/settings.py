@@ -14,9 +14,7 @@ class SettingMissing(RuntimeError):
 def _required(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
-        raise SettingMissing(
-            f"{name} is not set. For the local stack: eval \"$(ffp env | sed 's/^/export /')\""
-        )
+        raise SettingMissing(f"{name} is not set. For the local stack: eval \"$(ffp env | sed 's/^/export /')\"")
     return value
 
 

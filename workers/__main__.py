@@ -1,7 +1,9 @@
 """One worker process: a Celery worker on the work queues, with the relay and the sweeper as loops beside it."""
 
 import threading
+import warnings
 
+from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
@@ -21,9 +23,7 @@ def _loop() -> None:
             try:
                 step()
             except Exception as error:  # noqa: BLE001 - the next period tries again
-                log().warning(
-                    "schedule_failed", step=step.__name__, error=type(error).__name__, frames=frames(error)
-                )
+                log().warning("schedule_failed", step=step.__name__, error=type(error).__name__, frames=frames(error))
         _stop.wait(settings.relay_period_s())
 
 
@@ -40,6 +40,8 @@ def _shutdown(**_: object) -> None:
 
 
 if __name__ == "__main__":
+    # Celery warns root of pickled messages; this worker takes nothing but JSON.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     # One task at a time in this very process: a kill takes the whole worker, and more workers are more processes.
     app.worker_main(
         [
@@ -53,5 +55,5 @@ if __name__ == "__main__":
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",
-        ]  # fmt: skip
+        ]
     )

@@ -17,9 +17,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     """Returns SQS's partial batch response: whoever is named in it comes back, everyone else is deleted."""
     failures = []
     for record in event["Records"]:
-        if context is not None and context.get_remaining_time_in_millis() < _RESERVE_MS:
-            failures.append(record)
-        elif not handled(record):
+        out_of_time = context is not None and context.get_remaining_time_in_millis() < _RESERVE_MS
+        if out_of_time or not handled(record):
             failures.append(record)
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failures]}
 

@@ -66,9 +66,7 @@ async def get_job(
     job = await wait_for(request, user, job, wait)
     if if_none_match is not None and etag(job.revision) in if_none_match:
         headers = {"ETag": etag(job.revision), "Cache-Control": "private, no-cache"}
-        return Response(
-            status_code=304, headers=headers if job.is_final else headers | {"Retry-After": RETRY_AFTER_S}
-        )
+        return Response(status_code=304, headers=headers if job.is_final else headers | {"Retry-After": RETRY_AFTER_S})
     return job_response(job, headers=applied(wait))
 
 

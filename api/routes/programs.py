@@ -87,9 +87,7 @@ def _body(program: Program) -> ProgramBody:
         assessment_id=program.assessment_id,
         status=program.status,
         start_on=program.start_on,
-        weeks=[
-            _week(number, list(of_week)) for number, of_week in groupby(program.sessions, lambda s: s.week)
-        ],
+        weeks=[_week(number, list(of_week)) for number, of_week in groupby(program.sessions, lambda s: s.week)],
         spec=program.spec,
         proof=program.proof,
         input_hash=program.input_hash,

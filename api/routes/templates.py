@@ -51,9 +51,7 @@ def list_templates(user: TenantUser) -> TemplateList:
     return TemplateList(items=[TemplateSummary(**_summary(template)) for _, template in found])
 
 
-@router.get(
-    "/{template_id}", summary="The newest version of a template", responses=responses(401, 403, 404, 503)
-)
+@router.get("/{template_id}", summary="The newest version of a template", responses=responses(401, 403, 404, 503))
 def get_template(template_id: str, user: TenantUser) -> TemplateBody:
     with unit_of_work(user) as uow:
         ref = uow.templates.find(template_id)

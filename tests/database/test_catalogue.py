@@ -1,0 +1,134 @@
+"""The rules of row-level security, read from PostgreSQL's own catalogue: a new table cannot forget them."""
+
+import pytest
+
+from tests.conftest import Database
+
+# Tables that tenants share: no tenant_id, or rows of nobody in particular. Each with its reason.
+SHARED = {
+    "alembic_version": "the schema's revision",
+    "exercises": "the shipped library, read-only for the application",
+}
+# SECURITY DEFINER runs with the owner's rights: only what must look across tenants before there is one.
+DEFINERS = {"open_request"}
+
+
+def tenant_tables(db: Database) -> set[str]:
+    return {
+        row["relname"]
+        for row in db.rows(
+            """select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'public' and c.relkind in ('r', 'p')"""
+        )
+    } - SHARED.keys()
+
+
+def test_every_table_of_a_tenant_enables_and_forces_row_security(db: Database) -> None:
+    found = db.rows(
+        """select relname, relrowsecurity and relforcerowsecurity as forced from pg_class c
+           join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public' and relkind in ('r', 'p')"""
+    )
+    assert {row["relname"] for row in found if row["forced"]} == tenant_tables(db)
+
+
+def test_every_policy_reads_its_context_once_a_statement_and_fails_closed(db: Database) -> None:
+    policies = db.rows("select * from pg_policies where schemaname = 'public'")
+    assert {policy["tablename"] for policy in policies} == tenant_tables(db)
+    for policy in policies:
+        if policy["roles"] != "{public}":
+            continue  # the relay's, the operators' and the owner's are listed below
+        for expression in filter(None, (policy["qual"], policy["with_check"])):
+            assert "( SELECT app.tenant_id()" in expression, policy
+            bare = expression.replace("( SELECT app.", "")
+            assert "app." not in bare, f"evaluated per row: {policy}"
+            assert "tenant_id() AS tenant_id) IS NULL" not in expression, f"open without a context: {policy}"
+
+
+def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Database) -> None:
+    wider = db.rows("select policyname, roles::text[] from pg_policies where roles <> '{public}' order by 1")
+    assert {policy["policyname"]: policy["roles"] for policy in wider} == {
+        "attempts_ops": ["ffp_ops"],
+        "audit_log_ops": ["ffp_ops"],
+        "idempotency_keys_expire": ["ffp_relay"],
+        "jobs_ops": ["ffp_ops"],
+        "jobs_relay": ["ffp_relay"],
+        "templates_ship": ["ffp_owner"],
+        "templates_write": ["ffp_app"],
+    }
+
+
+def test_keys_and_foreign_keys_stay_inside_a_tenant(db: Database) -> None:
+    """Both bypass row-level security, so they must carry the tenant themselves."""
+    constraints = db.rows(
+        """select conrelid::regclass::text as on_table, confrelid::regclass::text as to_table, contype,
+               pg_get_constraintdef(oid) as definition from pg_constraint
+           where connamespace = 'public'::regnamespace and contype in ('p', 'u', 'f')"""
+    )
+    # Where the other table has no tenants, or is the table of tenants itself.
+    outward = {("assessments", "templates")}
+    for row in constraints:
+        if row["on_table"] in SHARED or row["on_table"] in {"tenants", "templates"}:
+            continue
+        if row["contype"] == "f" and (row["to_table"] == "tenants" or (row["on_table"], row["to_table"]) in outward):
+            continue
+        assert "(tenant_id" in row["definition"], row
+
+
+def test_every_unique_index_leads_with_the_tenant(db: Database) -> None:
+    found = db.rows("select tablename, indexname, indexdef from pg_indexes where schemaname = 'public'")
+    for index in found:
+        if index["tablename"] in tenant_tables(db) - {"tenants", "templates"} and "UNIQUE" in index["indexdef"]:
+            assert "(tenant_id" in index["indexdef"], index
+
+
+def test_no_view_and_no_function_goes_round_the_policies(db: Database) -> None:
+    assert db.rows("select 1 from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace") == []
+    functions = db.rows(
+        "select proname, prosecdef, proconfig::text from pg_proc where pronamespace in ('app'::regnamespace, 'public'::regnamespace)"
+    )
+    definers = {row["proname"] for row in functions if row["prosecdef"]}
+    assert definers == DEFINERS
+    assert all("search_path=" in row["proconfig"] for row in functions if row["prosecdef"])
+
+
+def test_status_columns_are_text_with_a_check(db: Database) -> None:
+    """An enum's operators are not leakproof: under a policy its index could not be used."""
+    assert db.value("select count(*) from pg_type where typtype = 'e'") == 0
+
+
+@pytest.mark.parametrize("role", ["ffp_app", "ffp_relay", "ffp_ops"])
+def test_running_services_own_nothing_and_bypass_nothing(db: Database, role: str) -> None:
+    [row] = db.rows("select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb from pg_roles where rolname = %s", role)
+    assert not any(row.values())
+    assert db.value("select count(*) from pg_class where relowner = %s::regrole", role) == 0
+    assert db.value("select count(*) from pg_auth_members where member = %s::regrole", role) == 0
+
+
+def test_what_each_role_may_touch(db: Database) -> None:
+    """Health data is the application's alone, and what is immutable stays so."""
+    granted = db.rows(
+        """select grantee, table_name, privilege_type from information_schema.role_table_grants
+           where grantee in ('ffp_app', 'ffp_relay', 'ffp_ops')"""
+    )
+    held: dict[str, set[tuple[str, str]]] = {}
+    for row in granted:
+        held.setdefault(row["grantee"], set()).add((row["table_name"], row["privilege_type"]))
+    assert held["ffp_ops"] == {("jobs", "SELECT"), ("attempts", "SELECT"), ("audit_log", "SELECT")}
+    assert held["ffp_relay"] == {("idempotency_keys", "DELETE")}
+    for table in ("submissions", "scores", "audit_log"):
+        assert {p for t, p in held["ffp_app"] if t == table} == {"SELECT", "INSERT"}
+    assert {t for t, p in held["ffp_app"] if p == "DELETE"} == {"idempotency_keys"}
+    assert not [t for t, p in held["ffp_app"] if p in {"TRUNCATE", "REFERENCES", "TRIGGER"}]
+    columns = db.rows(
+        """select column_name, privilege_type from information_schema.column_privileges
+           where grantee = 'ffp_relay' and table_name = 'jobs'"""
+    )
+    assert {row["column_name"] for row in columns} <= {
+        "tenant_id", "id", "kind", "status", "stage", "attempt", "max_attempts", "revision", "lease_until",
+        "published_at", "error_code", "correlation_id", "traceparent", "created_at", "updated_at",
+    }  # fmt: skip
+
+
+def test_the_application_cannot_read_who_else_there_is(db: Database) -> None:
+    assert not db.value("select has_schema_privilege('ffp_app', 'identity', 'usage')")
+    assert not db.value("select has_table_privilege('ffp_app', 'identity.principals', 'select')")

@@ -1,0 +1,89 @@
+"""Real processes of ours, started with this test's environment and ended by it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+
+@dataclass
+class Process:
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye of any kind."""
+        self.popen.kill()
+        self.popen.wait(10)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def running(arguments: list[str], log: Path, changes: Mapping[str, str] | None = None) -> Iterator[Process]:
+    with log.open("ab") as output:
+        popen = subprocess.Popen(
+            [sys.executable, *arguments],
+            env={**os.environ, "FFP_LOG_FORMAT": "json", **(changes or {})},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    process = Process(popen, log)
+    try:
+        yield process
+    finally:
+        if popen.poll() is None:
+            popen.send_signal(signal.SIGCONT)
+            popen.kill()
+            popen.wait(10)
+
+
+@contextmanager
+def worker(directory: Path, **changes: str) -> Iterator[Process]:
+    with running(["-m", "workers"], directory / "worker.log", changes) as process:
+        yield process
+
+
+@contextmanager
+def api(directory: Path, **changes: str) -> Iterator[tuple[Process, httpx2.Client]]:
+    """A uvicorn that is ready to serve, and a client of it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    arguments = ["-m", "uvicorn", "--factory", "api.app:create_app", "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        running(arguments, directory / "api.log", changes) as process,
+        httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                if client.get("/v1/health/live").status_code == 200:
+                    break
+            except httpx2.TransportError:
+                pass
+            assert process.popen.poll() is None, process.said()
+            assert time.monotonic() < deadline, process.said()
+            time.sleep(0.02)
+        yield process, client
+
+
+def until(condition: object, seconds: float, what: str = "") -> None:
+    """Wait for `condition()` to be true."""
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        time.sleep(0.03)
