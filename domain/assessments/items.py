@@ -23,7 +23,7 @@ MAX_MAGNITUDE = 1_000_000_000
 _QUANTIFIERS = re.compile(r"(?<!\\)[*+{?]")
 
 IsoDate = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-Bound = Annotated[float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE)]
+Bound = Annotated[int | float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE)]
 
 
 class Option(Frozen):

@@ -79,6 +79,11 @@ class Template(Frozen):
     scales: tuple[Scale, ...] = ()
     feeds: Feeds
 
+    def __repr__(self) -> str:
+        return f"Template({self.id} {self.version})"  # the whole of it would fill any log
+
+    __str__ = __repr__
+
     @cached_property
     def content_hash(self) -> str:
         """sha256 (hex) of the canonical JSON. Defaults stay out: a new optional field changes no hash."""
@@ -104,7 +109,7 @@ class Template(Frozen):
         return {item.link_id: parent for item, parent in self.walk()}
 
     @cached_property
-    def dependencies(self) -> dict[str, set[str]]:
+    def dependencies(self) -> dict[str, list[str]]:
         """Item, computed value or scale -> everything it is decided by. Names nobody defines are included."""
         graph: dict[str, set[str]] = {}
         for item, parent in self.walk():
@@ -114,7 +119,7 @@ class Template(Frozen):
             graph.setdefault(computed.id, set()).update(computed.sources)
         for scale in self.scales:
             graph.setdefault(scale.id, set()).update(sources_of(scale))
-        return graph
+        return {name: sorted(sources) for name, sources in graph.items()}  # sorted: the same order in each process
 
     @cached_property
     def order(self) -> tuple[str, ...]:

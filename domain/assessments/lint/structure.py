@@ -44,7 +44,8 @@ def _lists(template: Template) -> Iterator[tuple[str, Iterable[str]]]:
 
 
 def _dangling(template: Template, known: set[str]) -> Iterator[Finding]:
-    feeds = ((f"feeds.{name}", {link}) for name, link in template.feeds.named().items())
+    feeds = ((f"feeds.{name}", [link]) for name, link in template.feeds.named().items())
     for where, sources in (*template.dependencies.items(), *feeds):
-        for name in sorted(sources - known):
-            yield Finding(where=where, code="dangling_reference", mend=f"Define `{name}`, or name another.")
+        for name in sources:
+            if name not in known:
+                yield Finding(where=where, code="dangling_reference", mend=f"Define `{name}`, or name another.")

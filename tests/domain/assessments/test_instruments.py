@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.assessments.instruments import SCORERS, MalformedInput, UnknownInstrument, score_instrument
@@ -39,6 +39,7 @@ JSON = st.recursive(
 KEYS = st.sampled_from(["answers", "baseline", "now", "ticked", "none_apply", "variant", "subscale", "missing", "pain"])
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(SCORERS)), JSON | st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON)))
 def test_any_payload_gives_scores_or_a_clear_error(instrument: str, payload: Any) -> None:
     with contextlib.suppress(MalformedInput):
