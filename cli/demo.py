@@ -68,9 +68,7 @@ def _watch(console: "Console", client: "Client", job: dict[str, Any]) -> dict[st
     deadline = time.monotonic() + _PATIENCE_S
     seen = ""
     while True:
-        state = (
-            f"{job['status']} ({job['stage']})" if job["status"] in ("running", "retrying") else job["status"]
-        )
+        state = f"{job['status']} ({job['stage']})" if job["status"] in ("running", "retrying") else job["status"]
         if state != seen:
             console.print(f"  job {job['id']}: {state}, {job['progress']['percent']} %", highlight=False)
             seen = state

@@ -24,6 +24,11 @@ class _OneLineErrors(TyperGroup):
         except (LocalStackError, SettingMissing) as error:
             typer.echo(f"ffp: {error}", err=True)
             sys.exit(1)
+        except BrokenPipeError:
+            raise  # the reader of a pipe went away: not worth a line
+        except OSError as error:
+            typer.echo(f"ffp: {error}", err=True)  # says which file, and why not
+            sys.exit(1)
 
 
 app = typer.Typer(

@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_DIR = Path(".ffp")
-DataDir = Annotated[
-    Path, typer.Option("--data-dir", envvar="FFP_DATA_DIR", help="Where it keeps everything.")
-]
+DataDir = Annotated[Path, typer.Option("--data-dir", envvar="FFP_DATA_DIR", help="Where it keeps everything.")]
 Port = Annotated[
     int | None,
     typer.Option(

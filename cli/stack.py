@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def run(
-    data_dir: DataDir = DEFAULT_DIR, port: Port = None, workers: Workers = 1, reload: Reload = False
-) -> None:
+def run(data_dir: DataDir = DEFAULT_DIR, port: Port = None, workers: Workers = 1, reload: Reload = False) -> None:
     """Start the stack, run the main job in front of you, and serve until Ctrl-C."""
     from rich.console import Console
 
@@ -116,7 +114,7 @@ def _print_addresses(console: "Console", content: dict[str, Any]) -> None:
     if content["api_url"]:
         table.add_row("API", content["api_url"], "")
         table.add_row("API pages", f"{content['api_url']}/docs", "")
-    table.add_row("PostgreSQL", content["database_url"].rpartition("@")[2], "ffp env prints the passwords")
+    table.add_row("PostgreSQL", content["database_url"].rpartition("@")[2], "")
     table.add_row("AWS emulator", content["sqs_endpoint_url"], "")
     for user in content["demo_users"]:
         table.add_row(f"Login ({user['role']})", user["email"], user["password"])

@@ -18,9 +18,7 @@ def sqs(endpoint: str) -> "SQSClient":
 
 
 def cognito(endpoint: str) -> "CognitoIdentityProviderClient":
-    client: CognitoIdentityProviderClient = _session().client(
-        "cognito-idp", endpoint_url=endpoint, config=_config()
-    )
+    client: CognitoIdentityProviderClient = _session().client("cognito-idp", endpoint_url=endpoint, config=_config())
     return client
 
 

@@ -78,6 +78,5 @@ def _check_version(cluster: Path, programs: Path) -> None:
     ours = answer.stdout.split()[2].split(".")[0]  # "postgres (PostgreSQL) 18.6"
     if made_by != ours:
         raise LocalStackError(
-            f"{cluster} was made by PostgreSQL {made_by}, this is {ours}: "
-            "choose another --data-dir, or remove it"
+            f"{cluster} was made by PostgreSQL {made_by}, this is {ours}: choose another --data-dir, or remove it"
         )

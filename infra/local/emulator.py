@@ -63,10 +63,12 @@ class Emulator:
         """The part of `start` before the waiting."""
         if not self._python.is_file():
             raise LocalStackError(f"the emulator is not installed (no {self._python}): run `make setup`")
-        if self.part.identity():
-            return
-        port = free_port(self.part.record.get("port"))
-        self.part.ensure([str(self._python), "-m", "ministack"], self._environment(port), port=port)
+        last: int | None = self.part.record.get("port")
+        port = last if last and self.part.identity() else free_port(last)
+        # Not by its own command, which has no option for how long a waiting receiver may hold up its end.
+        command = [str(self._python), "-m", "hypercorn", "ministack.app:app", "--workers", "0"]
+        command += ["--bind", f"{LOOPBACK}:{port}", "--keep-alive", "75", "--graceful-timeout", "1"]
+        self.part.ensure(command, self._environment(port), port=port)
 
     def finish(self) -> None:
         """The waiting part of `start`. Tries another port when somebody took the free one first."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool
 from infra.local.postgres import EmbeddedPostgres
 from infra.settings import QUEUES
@@ -24,6 +25,14 @@ TUNABLES = {
 
 def tunable(name: str) -> str:
     return os.environ.get(name) or TUNABLES[name]
+
+
+def whole_seconds(name: str) -> int:
+    """SQS takes nothing finer."""
+    value = tunable(name)
+    if not value.isdecimal():
+        raise LocalStackError(f"{name} must be a whole number of seconds")
+    return int(value)
 
 
 def chosen_postgres() -> Path | None:
@@ -57,14 +66,13 @@ def stack_environment(
     }
 
 
-def process_environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """For a process of the stack: this machine's environment without anybody's AWS settings, then ours."""
-    inherited = {
+def inherited() -> dict[str, str]:
+    """What a process of the stack keeps of this machine's environment: nobody's AWS settings, and no proxy."""
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "FFP_", "PYTEST_", "COV_CORE_"))
     }
-    here = "127.0.0.1,localhost"  # never through a proxy
-    past = inherited.get("NO_PROXY") or inherited.get("no_proxy")
-    direct = f"{past},{here}" if past else here
-    return {**inherited, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1", **ours}
+    past = kept.get("NO_PROXY") or kept.get("no_proxy")
+    direct = ",".join(filter(None, (past, "127.0.0.1,localhost")))
+    return {**kept, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}

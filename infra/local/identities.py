@@ -38,9 +38,7 @@ def ensure_pool(client: "CognitoIdentityProviderClient") -> UserPool:
     return UserPool(pool_id, client_id or _make_client(client, pool_id))
 
 
-def ensure_logins(
-    client: "CognitoIdentityProviderClient", pool: UserPool, logins: Iterable[Login]
-) -> dict[str, str]:
+def ensure_logins(client: "CognitoIdentityProviderClient", pool: UserPool, logins: Iterable[Login]) -> dict[str, str]:
     """Makes the users that are missing, sets everyone's password. Returns e-mail -> sub, the id in tokens."""
     found = client.list_users(UserPoolId=pool.pool_id, Limit=60)["Users"]
     subs = {

@@ -102,7 +102,9 @@ class EmbeddedPostgres:
         while not self._answers():
             if time.monotonic() > deadline:
                 raise LocalStackError(f"PostgreSQL did not start within {_START_S:.0f} s: see {self.log}")
-            if self._launched and not self._launched.alive():
+            if self._launched is None and not self.identity():
+                self._launch()  # the server that `begin` found was being killed
+            elif self._launched and not self._launched.alive():
                 self._launch_again()
             time.sleep(_PAUSE_S)
         self._ensure_owner()
@@ -140,9 +142,7 @@ class EmbeddedPostgres:
         with psycopg.connect(self.url(SUPERUSER, "postgres"), autocommit=True) as connection:
             for role in roles:
                 connection.execute(
-                    sql.SQL("alter role {} login password {}").format(
-                        sql.Identifier(role), self._password(role)
-                    )
+                    sql.SQL("alter role {} login password {}").format(sql.Identifier(role), self._password(role))
                 )
 
     @property
@@ -222,7 +222,5 @@ class EmbeddedPostgres:
             found = connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone()
             if not found:
                 connection.execute(
-                    sql.SQL("create database {} owner {}").format(
-                        sql.Identifier(DATABASE), sql.Identifier(OWNER)
-                    )
+                    sql.SQL("create database {} owner {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )

@@ -94,9 +94,7 @@ def open_log(log: Path) -> BinaryIO:
     return log.open("ab")
 
 
-def stop(
-    identities: Iterable[Identity], how: signal.Signals = signal.SIGTERM, *, patience_s: float = 15
-) -> None:
+def stop(identities: Iterable[Identity], how: signal.Signals = signal.SIGTERM, *, patience_s: float = 15) -> None:
     """Asks all of them at once, waits, and kills what is left together with what it started."""
     families = {identity: _descendants(identity) for identity in identities if identity.alive()}
     for identity in families:

@@ -13,9 +13,7 @@ MAX_RECEIVES = 5  # then the message moves to the dead-letter queue
 DEAD_LETTER_RETENTION_S = 14 * 24 * 3600
 
 
-def ensure_queues(
-    client: "SQSClient", endpoint: str, *, visibility_s: int, prefix: str = ""
-) -> dict[str, str]:
+def ensure_queues(client: "SQSClient", endpoint: str, *, visibility_s: int, prefix: str = "") -> dict[str, str]:
     """Makes what is missing, sets what differs. Returns name -> URL, dead-letter queues as NAME-dlq.
 
     `prefix` goes before the queues' own names, so that tests side by side do not meet.
@@ -23,9 +21,7 @@ def ensure_queues(
     urls = {}
     for name in QUEUES:
         dead = client.create_queue(QueueName=f"{prefix}{name}-dlq")["QueueUrl"]
-        client.set_queue_attributes(
-            QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)}
-        )
+        client.set_queue_attributes(QueueUrl=dead, Attributes={"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION_S)})
         known = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
         live = client.create_queue(QueueName=f"{prefix}{name}")["QueueUrl"]
         redrive = {"deadLetterTargetArn": known["QueueArn"], "maxReceiveCount": MAX_RECEIVES}

@@ -20,7 +20,7 @@ from infra.local.cluster import SUPERUSER
 from infra.local.commands import api_command, worker_command
 from infra.local.demo import LOGINS
 from infra.local.emulator import Emulator
-from infra.local.environment import chosen_postgres, process_environment, stack_environment, tunable
+from infra.local.environment import chosen_postgres, inherited, stack_environment, whole_seconds
 from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool, ensure_logins, ensure_pool
 from infra.local.layout import api_part, known_workers, worker_part, write_stack
@@ -32,6 +32,7 @@ from infra.local.queues import ensure_queues
 RUNTIME_ROLES = ("ffp_app", "ffp_relay", "ffp_ops")
 DEFAULT_PORT = 8000
 _API_START_S = 30.0
+_WORKER_START_S = 5.0
 _direct = build_opener(ProxyHandler({}))  # never through a proxy: it is on this machine
 
 
@@ -84,13 +85,13 @@ class Stack:
             self._migrate()
             found = self._services()
             environment = stack_environment(self.postgres, found.endpoint, found.queues, found.pool)
-            workers = self._processes(wanted, port, process_environment(environment), undo)
+            workers = self._processes(wanted, port, environment, undo)
             demo_users = self._seed(found.subs)
             if wanted.api:
                 self.api.wait(lambda: _ready(port), patience_s=_API_START_S)
                 self._progress.done("API", f"{LOOPBACK}:{port}")
             for worker in workers:
-                worker.wait(lambda: True, patience_s=0)
+                worker.wait(worker.runs, patience_s=_WORKER_START_S)
             content = write_stack(
                 self.directory,
                 api_url=f"http://{LOOPBACK}:{port}" if wanted.api else None,
@@ -111,9 +112,7 @@ class Stack:
             return ours or free_port(last)
         port = wanted.port or last or DEFAULT_PORT
         if port != ours and not is_free(port):
-            raise LocalStackError(
-                f"port {port} is in use by another program: try --port 0, which takes a free one"
-            )
+            raise LocalStackError(f"port {port} is in use by another program: try --port 0, which takes a free one")
         return port
 
     def _begin(self, undo: ExitStack) -> None:
@@ -136,7 +135,7 @@ class Stack:
     def _services(self) -> _Services:
         self.emulator.finish()
         endpoint = self.emulator.url
-        visibility_s = int(tunable("FFP_VISIBILITY_S"))
+        visibility_s = whole_seconds("FFP_VISIBILITY_S")
         queues = ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=visibility_s)
         client = clients.cognito(endpoint)
         pool = ensure_pool(client)
@@ -145,13 +144,11 @@ class Stack:
         self._progress.done("AWS emulator", endpoint.removeprefix("http://"))
         return _Services(endpoint, queues, pool, subs)
 
-    def _processes(
-        self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack
-    ) -> list[Part]:
+    def _processes(self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack) -> list[Part]:
         """Starts the API and the workers, and stops those that are not wanted any more."""
         if wanted.api:
             self._progress.begin("API")
-            if self.api.ensure(api_command(port, reload=wanted.reload), environment, port=port):
+            if self.api.ensure(api_command(port, reload=wanted.reload), environment, inherited=inherited(), port=port):
                 undo.callback(self.api.stop)
         else:
             self.api.give_up()
@@ -162,14 +159,17 @@ class Stack:
             for number in range(1, wanted.workers + 1)
         ]
         for worker in workers:
-            if worker.ensure(worker_command(reload=wanted.reload), environment):
+            if worker.ensure(worker_command(reload=wanted.reload), environment, inherited=inherited()):
                 undo.callback(worker.stop)
         return workers
 
     def _seed(self, subs: Mapping[str, str]) -> list[dict[str, str | None]]:
         """Templates, tenants and users. A pool made anew gives its users new subs: the rows follow."""
         self._progress.begin("Demo data")
-        seed.seed_templates(self.postgres.url())
+        try:
+            seed.seed_templates(self.postgres.url())
+        except ValueError as error:  # somebody changed a template and not its version
+            raise LocalStackError(str(error)) from None
         seed.seed_demo(
             self.postgres.url(),
             [
