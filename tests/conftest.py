@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -69,11 +70,11 @@ def forget() -> None:
     queue.client.cache_clear()
 
 
-@pytest.fixture
-def db(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+@contextmanager
+def fresh_database() -> Iterator[Database]:
     name = f"t_{uuid4().hex}"
     with cluster.cloned(name) as server:
-        found = Database(
+        yield Database(
             name,
             server.url("ffp_app", name),
             server.url("ffp_relay", name),
@@ -81,6 +82,11 @@ def db(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
             server.url(SUPERUSER, name),
             server.url(database=name),
         )
+
+
+@pytest.fixture
+def db(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    with fresh_database() as found:
         monkeypatch.setenv("FFP_DATABASE_URL", found.app_url)
         monkeypatch.setenv("FFP_RELAY_DATABASE_URL", found.relay_url)
         monkeypatch.setenv("FFP_ADMIN_DATABASE_URL", found.owner_url)
@@ -131,7 +137,7 @@ def key_server(signing_key: rsa.RSAPrivateKey) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sign(signing_key: rsa.RSAPrivateKey) -> Callable[..., str]:
     def make(subject: str, **changes: Any) -> str:
         now = int(time.time())
@@ -143,18 +149,28 @@ def sign(signing_key: rsa.RSAPrivateKey) -> Callable[..., str]:
     return make
 
 
+def identity_environment(key_server: str) -> dict[str, str]:
+    return {
+        "FFP_COGNITO_ENDPOINT_URL": key_server,
+        "FFP_COGNITO_ISSUER": ISSUER,
+        "FFP_COGNITO_USER_POOL_ID": "eu-west-2_test",
+        "FFP_COGNITO_CLIENT_ID": CLIENT_ID,
+    }
+
+
 @pytest.fixture
 def identity(monkeypatch: pytest.MonkeyPatch, key_server: str) -> None:
-    monkeypatch.setenv("FFP_COGNITO_ENDPOINT_URL", key_server)
-    monkeypatch.setenv("FFP_COGNITO_ISSUER", ISSUER)
-    monkeypatch.setenv("FFP_COGNITO_USER_POOL_ID", "eu-west-2_test")
-    monkeypatch.setenv("FFP_COGNITO_CLIENT_ID", CLIENT_ID)
+    for name, value in identity_environment(key_server).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
 def person(db: Database, identity: None, sign: Callable[..., str]) -> Callable[..., Person]:
     """Make someone: `person("acme", "member")`. The tenant is made by its first person."""
+    return people(db, sign)
 
+
+def people(db: Database, sign: Callable[..., str]) -> Callable[..., Person]:
     def make(tenant: str, role: str = "member", kind: str = "business") -> Person:
         user_id, subject = uuid4(), str(uuid4())
         email = f"{role}-{user_id.hex[:8]}@{tenant}.example"
@@ -181,19 +197,29 @@ def person(db: Database, identity: None, sign: Callable[..., str]) -> Callable[.
     return make
 
 
+def fresh_queues() -> dict[str, str]:
+    endpoint = cluster.emulator().url
+    prefix = f"t{uuid4().hex[:10]}-"
+    return ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=30, prefix=prefix)
+
+
+def queue_environment(urls: dict[str, str]) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": cluster.emulator().url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in settings.QUEUES},
+    }
+
+
 @pytest.fixture
 def queues(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """This test's queues and their dead-letter queues, by name."""
-    endpoint = cluster.emulator().url
-    prefix = f"t{uuid4().hex[:10]}-"
-    urls = ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=30, prefix=prefix)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    for name in settings.QUEUES:
-        monkeypatch.setenv(f"FFP_QUEUE_{name.upper()}_URL", urls[name])
+    urls = fresh_queues()
+    for name, value in queue_environment(urls).items():
+        monkeypatch.setenv(name, value)
     settings.queues.cache_clear()
     queue.client.cache_clear()
     return urls
