@@ -111,7 +111,7 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Disconnects everybody, writes everything down, ends. Nothing to do if it does not run."""
-        if identity := self.identity():
+        if identity := self.identity() or self._launched:  # just launched, it has no lock file yet
             stop([identity], signal.SIGINT, patience_s=30)
 
     def identity(self) -> Identity | None:
