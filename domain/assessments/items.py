@@ -20,7 +20,7 @@ from domain.programs.vocabulary import Region
 
 BODY_AREAS = frozenset(get_args(Region)) - {"general"}
 MAX_MAGNITUDE = 1_000_000_000
-_QUANTIFIERS = re.compile(r"(?<!\\)[*+{?]")
+_QUANTIFIERS = re.compile(r"[*+{?]")  # escaped ones too: simpler to get right
 
 IsoDate = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Bound = Annotated[int | float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE)]

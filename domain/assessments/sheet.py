@@ -57,7 +57,7 @@ def fill(template: Template, answers: Mapping[str, Any], today: date) -> Sheet:
         elif other is not None:
             result = evaluate(other, template, sheet)
             sheet.results[node] = result
-            known = result.shown if result.shown is not None else result.code
+            known = result.code if isinstance(other, Category) or result.shown is None else result.shown
             if known is not None:
                 sheet.facts[node] = known
     return sheet

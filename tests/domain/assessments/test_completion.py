@@ -113,7 +113,8 @@ def test_a_wrong_answer_is_named_by_place_and_kind_only(link: str, value: Any, p
 
 def test_blank_answers_are_unanswered() -> None:
     made = template(item("text", "t", required=True), item("multi-choice", "m", required=True))
-    for blank in (None, "", "  ", []):
+    blanks: list[Any] = [None, "", "  ", []]
+    for blank in blanks:
         assert check_partial(made, {"t": blank, "m": blank}) == []
     found = complete(made, FED | {"t": " ", "m": []}, TODAY).issues
     assert [(each.pointer, each.code) for each in found] == [("/answers/t", "required"), ("/answers/m", "required")]

@@ -11,6 +11,7 @@ import pytest
 
 from domain.assessments.completion import complete
 from domain.assessments.lint import lint
+from domain.assessments.scales import Arithmetic
 from domain.assessments.scoring import score
 from domain.assessments.template import Template
 from tests.domain.assessments.making import OPTIONS, TEXT, band, item, template, total, when
@@ -69,7 +70,9 @@ def test_the_seed_templates_are_refused(made: Template, name: str, tops: tuple[i
     assert len(answer_sets) == vector["enumerated"]
     counts = Counter(_banded(made, **dict(zip(links, answers, strict=True))) for answers in answer_sets)
     assert counts == Counter(vector["expected_counts"])
-    assert (made.scales[0].min, made.scales[0].max) == tuple(vector["attainable"])
+    scale = made.scales[0]
+    assert isinstance(scale, Arithmetic)
+    assert (scale.min, scale.max) == tuple(vector["attainable"])
     assert {code for where, code in codes(made) if where == "total"} == findings
 
 
