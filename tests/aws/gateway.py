@@ -1,0 +1,126 @@
+"""The API as API Gateway is told about it, made from the application's own OpenAPI.
+
+`python -m tests.aws.gateway` writes it into template.yaml; a test keeps the two equal.
+"""
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from api.app import create_app
+from api.errors import PROBLEMS, STATUS_OF, title_of
+from domain.errors import Unavailable
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+SCOPE = "aws.cognito.signin.user.admin"  # what Cognito puts into every access token of a signed-in user
+_BLOCK = re.compile(r"(?<=# Generated: python -m tests.aws.gateway\n).*?(?=^ *# Generated up to here\n)", re.DOTALL | re.MULTILINE)
+_INDENT = " " * 8
+_FUNCTION = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Alias}/invocations"
+_USER_POOL = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${UserPoolId}"
+
+
+def definition() -> dict[str, Any]:
+    """OpenAPI 3.0 with API Gateway's extensions: every operation by its own path, each with or without a token."""
+    app = create_app()
+    ours = app.openapi()
+    return {
+        "openapi": "3.0.1",  # API Gateway reads no 3.1
+        "info": {"title": app.title, "version": app.version},
+        "paths": {
+            path: {method: _operation(operation) for method, operation in operations.items()}
+            for path, operations in ours["paths"].items()
+        },
+        "components": {
+            "securitySchemes": {
+                "AccessToken": {
+                    "type": "apiKey",
+                    "name": "Authorization",
+                    "in": "header",
+                    "x-amazon-apigateway-authtype": "cognito_user_pools",
+                    "x-amazon-apigateway-authorizer": {
+                        "type": "cognito_user_pools",
+                        "providerARNs": [{"Fn::Sub": _USER_POOL}],
+                    },
+                }
+            }
+        },
+        "x-amazon-apigateway-gateway-responses": _gateway_responses(),
+    }
+
+
+def _operation(ours: dict[str, Any]) -> dict[str, Any]:
+    success = next(status for status in ours["responses"] if status.startswith("2"))
+    in_path = [parameter for parameter in ours.get("parameters", []) if parameter["in"] == "path"]
+    return {
+        "operationId": ours["operationId"],
+        "parameters": [
+            {"name": parameter["name"], "in": "path", "required": True, "schema": {"type": "string"}}
+            for parameter in in_path
+        ],
+        "security": [{"AccessToken": [SCOPE]}] if ours.get("security") else [],
+        "responses": {success: {"description": ours["responses"][success]["description"]}},
+        "x-amazon-apigateway-integration": {
+            "type": "aws_proxy",
+            "httpMethod": "POST",
+            "uri": {"Fn::Sub": [_FUNCTION, {"Alias": {"Ref": "ApiFunction.Alias"}}]},
+        },
+    }
+
+
+def _gateway_responses() -> dict[str, Any]:
+    """What API Gateway answers by itself, in the application's words: it never gets to see these requests."""
+    # Not the application's detail, which says that nothing was changed: a cut-off request may have been done.
+    detail = "The service cannot answer right now. Repeat the request, with the same Idempotency-Key where it has one."
+    busy = (STATUS_OF[Unavailable], title_of(Unavailable.code), detail)
+    return {
+        "UNAUTHORIZED": _problem(
+            "unauthenticated", *PROBLEMS["unauthenticated"], WWW_Authenticate='Bearer error="invalid_token"'
+        ),
+        # API Gateway's name for a path it does not know, or a known one with another method.
+        "MISSING_AUTHENTICATION_TOKEN": _problem("no_such_route", *PROBLEMS["no_such_route"]),
+        "REQUEST_TOO_LARGE": _problem("body_too_large", *PROBLEMS["body_too_large"]),
+        # The function is at its concurrency, was too slow or is gone: all are worth another try.
+        "DEFAULT_5XX": _problem(Unavailable.code, *busy, Retry_After="1"),
+    }
+
+
+def _problem(code: str, status: int, title: str, detail: str, **headers: str) -> dict[str, Any]:
+    body = {
+        "type": f"/v1/errors/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": "urn:request:$context.requestId",
+        "code": code,
+        "request_id": "$context.requestId",
+        "errors": [],
+    }
+    fixed = {"Cache-Control": "no-store", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return {
+        "statusCode": status,
+        "responseParameters": {
+            "gatewayresponse.header.X-Request-ID": "context.requestId",
+            **{f"gatewayresponse.header.{name}": f"'{value}'" for name, value in fixed.items()},
+        },
+        "responseTemplates": {"application/problem+json": json.dumps(body)},
+    }
+
+
+def written() -> str:
+    """The block as template.yaml has it."""
+    found = _BLOCK.search(TEMPLATE.read_text())
+    return found[0] if found else ""
+
+
+def rendered() -> str:
+    """The block as it should be."""
+    text: str = yaml.dump(definition(), sort_keys=False, default_flow_style=None, width=1000)
+    return textwrap.indent(text, _INDENT)
+
+
+if __name__ == "__main__":
+    TEMPLATE.write_text(_BLOCK.sub(lambda _: rendered(), TEMPLATE.read_text()))
