@@ -62,6 +62,8 @@ def decode(body: str) -> Message:
         raise Unreadable
     try:
         envelope = json.loads(body)
+        if envelope["content-type"] != "application/json":
+            raise Unreadable
         _, kwargs, _ = json.loads(envelope["body"])
         return message_from(envelope["headers"]["task"], kwargs["job_id"], envelope["headers"]["ffp"])
     except (ValueError, TypeError, KeyError, RecursionError):

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +80,9 @@ def api(directory: Path, **changes: str) -> Iterator[tuple[Process, httpx2.Clien
         yield process, client
 
 
-def until(condition: object, seconds: float, what: str = "") -> None:
-    """Wait for `condition()` to be true."""
-    assert callable(condition)
+def until(condition: Callable[[], object], seconds: float, said: Callable[[], str] = str) -> None:
+    """Wait for `condition()` to be true; where it does not become so, `said()` tells what the process had to say."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        assert time.monotonic() < deadline, f"not within {seconds} s. {said()}"
         time.sleep(0.03)

@@ -51,7 +51,7 @@ if __name__ == "__main__":
             "--queues",
             ",".join(sorted(set(QUEUE_OF.values()))),
             "--loglevel",
-            "WARNING",
+            "ERROR",
             "--without-gossip",
             "--without-mingle",
             "--without-heartbeat",

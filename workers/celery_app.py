@@ -36,10 +36,12 @@ def create_app() -> Celery:
     made = Celery("ffp", set_as_current=False)
     made.conf.update(
         broker_url=_broker_url(),
+        broker_transport="workers.transport:Transport",
         broker_transport_options={
             "region": settings.queues().region,
             "predefined_queues": {name: {"url": urls[name]} for name in work_queues},
             "sqs_base64_encoding": False,
+            "body_encoding": None,
             "wait_time_seconds": _LONG_POLL_S,
             "polling_interval": 0,
             "visibility_timeout": int(settings.visibility_s()),

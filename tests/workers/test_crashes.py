@@ -41,7 +41,7 @@ def test_killed_at(
         victim.kill()
     database_wire.cut()
     with processes.worker(tmp_path) as heir:
-        until(lambda: settled(db, job.id), 20, heir.said())
+        until(lambda: settled(db, job.id), 20, heir.said)
     assert_done_once(db, job)
 
 
@@ -52,7 +52,7 @@ def test_everything_in_the_queue_is_lost(tmp_path: Path, db: Database, member: P
     job = submitted(member)
     clients.sqs(queues["scoring"].rpartition("/")[0].rpartition("/")[0]).purge_queue(QueueUrl=queues["scoring"])
     with processes.worker(tmp_path) as worker:
-        until(lambda: settled(db, job.id), 20, worker.said())
+        until(lambda: settled(db, job.id), 20, worker.said)
     assert_done_once(db, job)
 
 
@@ -66,11 +66,11 @@ def test_a_worker_that_slept_past_its_lease_stores_nothing(
         assert hold.reached.wait(20), sleeper.said()
         sleeper.signal(signal.SIGSTOP)
         with processes.worker(tmp_path) as heir:
-            until(lambda: settled(db, job.id), 20, heir.said())
+            until(lambda: settled(db, job.id), 20, heir.said)
         [program] = db.rows("select id from programs")
         hold.release()
         sleeper.signal(signal.SIGCONT)
-        until(lambda: "nothing_to_do" in sleeper.said(), 10, "the sleeper notices")
+        until(lambda: "nothing_to_do" in sleeper.said(), 10, sleeper.said)
     assert db.rows("select id from programs") == [program]
     assert_done_once(db, job)
 
@@ -78,11 +78,11 @@ def test_a_worker_that_slept_past_its_lease_stores_nothing(
 def test_a_graceful_stop_loses_nothing(tmp_path: Path, db: Database, member: Person) -> None:
     jobs = [submitted(member) for _ in range(6)]
     with processes.worker(tmp_path) as worker:
-        until(lambda: db.value("select count(*) from jobs where status <> 'queued'") > 0, 15, worker.said())
+        until(lambda: db.value("select count(*) from jobs where status <> 'queued'") > 0, 15, worker.said)
         worker.signal(signal.SIGTERM)
         assert worker.popen.wait(20) == 0
     with processes.worker(tmp_path):
-        until(lambda: all(settled(db, job.id) for job in jobs), 30, "all done")
+        until(lambda: all(settled(db, job.id) for job in jobs), 30)
     for job in jobs:
         assert_done_once(db, job)
 
@@ -96,7 +96,7 @@ def test_two_workers_and_every_message_twice(tmp_path: Path, db: Database, perso
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     with processes.worker(tmp_path / "a"), processes.worker(tmp_path / "b"):
-        until(lambda: all(settled(db, job.id) for job in jobs), 30, "all done")
+        until(lambda: all(settled(db, job.id) for job in jobs), 30)
     for job in jobs:
         assert_done_once(db, job)
     assert db.value("select count(*) from programs") == len(jobs)
