@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import errors
-from api.bodies import MAX_BODY_BYTES
 from api.middleware import Envelope
 from api.routes import assessments, auth, health, jobs, programs, templates
 from api.routes import errors as error_pages
@@ -36,7 +35,6 @@ def create_app() -> FastAPI:
         version="1.0.0",
         description=_DESCRIPTION,
         lifespan=_lifespan,
-        max_body_size=MAX_BODY_BYTES,
         redoc_url=None,
         docs_url=None,
         generate_unique_id_function=_operation_id,

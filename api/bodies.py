@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 
 from api.errors import HttpProblem, ProblemDetail
 
@@ -43,15 +42,20 @@ def _int(text: str) -> int | float:
     return int(text)
 
 
-def _check_depth(value: Any, depth: int = 1) -> None:
-    if depth > MAX_DEPTH:
+def _check(value: Any, depth: int = 1) -> None:
+    """Texts that PostgreSQL cannot store, and values nested too deep, wherever they are."""
+    if depth > MAX_DEPTH and isinstance(value, dict | list):
         raise _refuse("too_deep", f"Values are nested more than {MAX_DEPTH} levels deep.")
-    if isinstance(value, dict):
-        for inner in value.values():
-            _check_depth(inner, depth + 1)
+    if isinstance(value, str):
+        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+            raise _refuse("bad_text", "A text holds characters that cannot be stored.")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check(key, depth)
+            _check(inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _check_depth(inner, depth + 1)
+            _check(inner, depth + 1)
 
 
 def parse(body: bytes) -> Any:
@@ -65,17 +69,31 @@ def parse(body: bytes) -> Any:
         raise _refuse("malformed_json", "The body is not JSON in UTF-8.") from None
     except RecursionError:
         raise _refuse("too_deep", f"Values are nested more than {MAX_DEPTH} levels deep.") from None
-    _check_depth(value)
-    if "\\u" in text:  # escapes are the only way in for NUL and for half a surrogate pair
-        flat = json.dumps(value, ensure_ascii=False)
-        if "\\u0000" in flat or any("\ud800" <= char <= "\udfff" for char in flat):
-            raise _refuse("bad_text", "A text holds characters that cannot be stored.")
+    _check(value)
     return value
 
 
 class _StrictRequest(Request):
+    async def body(self) -> bytes:
+        """Read once, and no further than the limit, whatever length was declared."""
+        if not hasattr(self, "_body"):
+            chunks, size = [], 0
+            async for chunk in self.stream():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise HttpProblem("body_too_large")
+            if size and self._kind != "application/json":
+                raise HttpProblem("unsupported_media_type")
+            self._body = b"".join(chunks)
+        return self._body
+
     async def json(self) -> Any:
         return parse(await self.body())
+
+    @property
+    def _kind(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class StrictRoute(APIRoute):
@@ -83,18 +101,8 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
-        takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            request = _StrictRequest(request.scope, request.receive)
-            if takes_body:
-                kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-                sent = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-                if sent and kind != "application/json":
-                    raise HttpProblem("unsupported_media_type")
-            try:
-                return await handler(request)
-            except ClientDisconnect:
-                return Response(status_code=499)
+            return await handler(_StrictRequest(request.scope, request.receive))
 
         return strict

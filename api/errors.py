@@ -80,16 +80,17 @@ class Problem(BaseModel):
     errors: list[ProblemDetail] = []
 
 
-class HttpProblem(Exception):
-    """A problem of the HTTP layer; `code` is a key of PROBLEMS."""
+class HttpProblem(HTTPException):
+    """A problem of the HTTP layer; `code` is a key of PROBLEMS. FastAPI lets an HTTPException through as it is, even
+    from within its reading of a body.
+    """
 
     def __init__(
         self, code: str, details: Sequence[ProblemDetail] = (), headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(code)
+        super().__init__(PROBLEMS[code][0], code, dict(headers or {}))
         self.code = code
         self.details = list(details)
-        self.headers = dict(headers or {})
 
 
 def title_of(code: str) -> str:

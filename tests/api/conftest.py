@@ -1,17 +1,62 @@
 """The main job as a client does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
 from infra.local import clients
+from tests import processes
 from tests.answers import low_back_pain
-from tests.conftest import Person
+from tests.conftest import (
+    Database,
+    Person,
+    fresh_database,
+    fresh_queues,
+    identity_environment,
+    people,
+    queue_environment,
+)
 from workers import sqs
+
+
+@pytest.fixture
+def api_alone(db: Database, identity: None) -> Iterator[TestClient]:
+    """The application without queues, for tests that submit nothing."""
+    from api.app import create_app
+
+    with closing(TestClient(create_app(), raise_server_exceptions=False)) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Served:
+    """A real server process, its database and its queues; shared, so each test makes people of its own tenants."""
+
+    process: processes.Process
+    client: httpx2.Client
+    db: Database
+    queues: dict[str, str]
+    person: Callable[..., Person]
+
+    @property
+    def url(self) -> str:
+        return str(self.client.base_url)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, key_server: str, sign: Callable[..., str]) -> Iterator[Served]:
+    queues = fresh_queues()
+    with fresh_database() as db:
+        environment = {"FFP_DATABASE_URL": db.app_url, **identity_environment(key_server), **queue_environment(queues)}
+        with processes.api(tmp_path_factory.mktemp("served"), **environment) as (process, client):
+            yield Served(process, client, db, queues, people(db, sign))
 
 
 @pytest.fixture
