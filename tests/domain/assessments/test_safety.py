@@ -127,6 +127,22 @@ def test_pain_sets_severity_and_lowers_the_ceiling(pain: int, severity: str, cap
     assert screening.reassess_days == (7 if severity == "severe" else None)
 
 
+@pytest.mark.parametrize(
+    ("experience", "pain", "level"),
+    [
+        ("advanced", 3, "advanced"),
+        ("advanced", 4, "intermediate"),
+        ("intermediate", 5, "intermediate"),
+        ("beginner", 5, "beginner"),
+        ("advanced", 6, "beginner"),
+    ],
+)
+def test_pain_lowers_the_experience_that_counts(experience: str, pain: int, level: str) -> None:
+    template = TEMPLATES["hip-pain"]
+    done = complete(template, healthy(template, experience=experience, nprs_average=pain), TODAY)
+    assert profile_of(template, done, result_of(template, done, RULES)).level == level
+
+
 def test_a_tenant_may_draw_the_pain_lines_elsewhere() -> None:
     template = TEMPLATES["knee-pain"]
     done = complete(template, healthy(template, nprs_now=4), TODAY)

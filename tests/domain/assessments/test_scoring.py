@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.assessments.arithmetic import exact, rounded
@@ -139,7 +139,9 @@ def test_a_band_can_end_just_below_a_value(value: float, expected: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.fractions(-1000, 1000), st.integers(0, 4))
+@given(st.fractions(-1000, 1000) | st.integers(-9999, 9999).map(lambda n: Fraction(2 * n + 1, 2)), st.integers(0, 4))
+@example(Fraction(5, 2), 0)
+@example(Fraction(-1, 8), 2)
 def test_rounding_is_half_away_from_zero(value: Fraction, decimals: int) -> None:
     shown = exact(rounded(value, decimals))
     assert abs(shown - value) <= Fraction(1, 2 * 10**decimals)
