@@ -8,6 +8,7 @@
 `before`: what the process sent has not reached the other side. `after`: it has, and the reply waits here.
 """
 
+import contextlib
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -116,8 +117,6 @@ class Wire:
 
 
 def _break(end: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     end.close()

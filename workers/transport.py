@@ -14,7 +14,7 @@ from infra.logs import log
 from infra.messages import Unreadable, decode, encode
 
 
-class Channel(SQS.Channel):  # type: ignore[misc]  # kombu is untyped
+class Channel(SQS.Channel):
     def _prepare_json_payload(self, text: str) -> dict[str, Any]:
         try:
             envelope: dict[str, Any] = json.loads(encode(decode(text)))
@@ -24,5 +24,5 @@ class Channel(SQS.Channel):  # type: ignore[misc]  # kombu is untyped
         return envelope
 
 
-class Transport(SQS.Transport):  # type: ignore[misc]
+class Transport(SQS.Transport):
     Channel = Channel

@@ -11,10 +11,11 @@ from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, 
 from domain.records import Claim
 from domain.services import assessments, programs
 from domain.tenancy import worker_context
-from infra import content, queue, settings
+from infra import content, settings
 from infra.database import UnitOfWork, unit_of_work
 from infra.ids import new_id
 from infra.logs import bind, clear, frames, log
+from infra.publishing import publish_committed
 
 
 def _score(uow: UnitOfWork, claim: Claim) -> bool:
@@ -69,15 +70,7 @@ def _deliver(message: Message) -> None:
         raise
     log().info("stage_done", stage=job.stage, attempt=job.attempt)
     if follows:
-        _publish_next(job)
-
-
-def _publish_next(job: Job) -> None:
-    """Best effort, as after a submit: the job's row is already the outbox entry of its next stage."""
-    following = replace(message_for(job), stage=STAGE_AFTER[job.stage])
-    if queue.publish([following]):
-        with unit_of_work(worker_context(job.tenant_id, job.correlation_id)) as uow:
-            uow.jobs.mark_published(job.id, following.stage)
+        publish_committed(context, replace(message_for(job), stage=STAGE_AFTER[job.stage]))
 
 
 def _end(job: Job, outcome: str, code: str) -> None:

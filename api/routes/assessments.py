@@ -19,9 +19,9 @@ from domain.jobs import Job, message_for
 from domain.records import Assessment
 from domain.services import assessments
 from domain.tenancy import Context
-from infra import queue
 from infra.database import unit_of_work
 from infra.ids import new_id
+from infra.publishing import publish_committed
 
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"], route_class=StrictRoute)
 
@@ -174,10 +174,8 @@ def _submit(user: Context, wanted: assessments.SubmitRequest) -> tuple[Job, bool
     today = datetime.now(UTC).date()
     with unit_of_work(user) as uow:
         job, replayed = assessments.submit(uow, wanted, job_id=new_id(), submission_id=new_id(), today=today)
-    # Best effort: whatever the queue does not take now, the relay finds in the outbox.
-    if not replayed and queue.publish([message_for(job)]):
-        with unit_of_work(user) as uow:
-            uow.jobs.mark_published(job.id, job.stage)
+    if not replayed:
+        publish_committed(user, message_for(job))
     return job, replayed
 
 
