@@ -3,8 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run dev test test-long check lock clean
 
-# The newest Python that FFP is tested on, or the one you choose with PYTHON=.
-PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
+# The Python that the environments have, else the newest that FFP is tested on, or the one you choose: PYTHON=.
+PYTHON ?= $(shell for each in .venv/bin/python python3.13 python3.12 python3.11 python3; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 INSTALL = $(or $(PYTHON),$(error FFP needs Python 3.11 or newer: install one, or set PYTHON=)) \
 	requirements/install.py $(if $(filter command environment,$(firstword $(origin PYTHON))),--exact)

@@ -30,9 +30,7 @@ def main() -> None:
     if sys.version_info < OLDEST:
         sys.exit(f"FFP needs Python 3.11 or newer, and this is {sys.version.split()[0]}: set PYTHON=")
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
-        sys.exit(
-            "this Python cannot make virtual environments: on Debian or Ubuntu, apt install python3-venv"
-        )
+        sys.exit("this Python cannot make virtual environments: on Debian or Ubuntu, apt install python3-venv")
     environments = [
         Environment(".venv", arguments.kind, exact=arguments.exact, project=True),
         Environment(".venv-emulator", "emulator", exact=arguments.exact),
@@ -50,6 +48,7 @@ def make(environments: list[Environment]) -> None:
         thread.start()
     shown: list[str] = []
     while any(thread.is_alive() for thread in threads):
+        time.sleep(0.1)
         state = "   ".join(f"{each.name}: {each.phase} {each.count}" for each in environments)
         phases = [each.phase for each in environments]
         if sys.stdout.isatty():
@@ -57,7 +56,6 @@ def make(environments: list[Environment]) -> None:
         elif phases != shown:
             print(state, flush=True)
             shown = phases
-        time.sleep(0.1)
     if sys.stdout.isatty():
         print("\r\033[K", end="")
     failed = [each for each in environments if each.error]
@@ -85,16 +83,29 @@ class Environment:
         self._lock = REQUIREMENTS / f"{kind}.lock"
 
     def is_made(self) -> bool:
+        return self._right_python() and self._has_packages() and self._has_project()
+
+    def _has_packages(self) -> bool:
         noted = self._noted()
-        wanted = self._wanted()
-        if self._kind == "run" and noted.get("dev") == _digest(REQUIREMENTS / "dev.lock"):
-            del wanted["run"]  # the development lock holds all of it, in the same versions
-        return self._right_python() and all(noted.get(key) == value for key, value in wanted.items())
+        locks = [self._kind, "dev"] if self._kind == "run" else [self._kind]  # dev.lock holds all of run.lock
+        return any(noted.get(lock) == _digest(REQUIREMENTS / f"{lock}.lock") for lock in locks)
+
+    def _has_project(self) -> bool:
+        return not self._project or self._noted().get("project") == _project_digest()
 
     def make(self) -> None:
         try:
             self._make_empty()
-            self._fill()
+            # The lock file is complete: nothing to resolve, nothing without a hash. Modules compile when used.
+            pip = [str(self._python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+            pip += ["--no-deps", "--no-compile"]
+            if not self._has_packages():
+                self._install_packages(pip)
+            if not self._has_project():
+                self.phase = "installing FFP"
+                _run([*pip, "--no-build-isolation", "-e", str(ROOT)])
+                self._add_note("project", _project_digest())
+            self.phase, self.count = "done", ""
         except subprocess.CalledProcessError as error:
             self.error = "\n".join((error.stdout or "").strip().splitlines()[-LAST_LINES:]) or str(error)
         except OSError as error:
@@ -109,10 +120,7 @@ class Environment:
         self.phase = "making it"
         _run([sys.executable, "-m", "venv", "--clear", str(self._directory)])
 
-    def _fill(self) -> None:
-        # The lock file is complete: nothing to resolve, nothing without a hash. Modules compile on first use.
-        pip = [str(self._python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-        pip += ["--no-deps", "--no-compile"]
+    def _install_packages(self, pip: list[str]) -> None:
         total = sum("==" in line for line in self._lock.read_text().splitlines())
         self.phase = "installing packages"
         process = subprocess.Popen(
@@ -129,17 +137,11 @@ class Environment:
             self.count = f"({seen} of {total})"
         if process.wait() != 0:
             raise subprocess.CalledProcessError(process.returncode, "pip", "".join(said))
-        if self._project:
-            self.phase = "installing FFP"
-            _run([*pip, "--no-build-isolation", "-e", str(ROOT)])
-        self.phase, self.count = "done", ""
-        self._note.write_text(json.dumps({**self._wanted(), "python": _VERSION}))
+        self._add_note("python", _VERSION)
+        self._add_note(self._kind, _digest(self._lock))
 
-    def _wanted(self) -> dict[str, str]:
-        content = {self._kind: _digest(self._lock)}
-        if self._project:
-            content["project"] = _digest(ROOT / "pyproject.toml")
-        return content
+    def _add_note(self, key: str, value: object) -> None:
+        self._note.write_text(json.dumps(self._noted() | {key: value}))
 
     def _noted(self) -> dict[str, object]:
         try:
@@ -158,6 +160,15 @@ def _run(command: list[str]) -> None:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _project_digest() -> str:
+    """Of what an installation of the project depends on; the code itself is used where it is."""
+    import tomllib  # noqa: PLC0415 - a Python that is too old has none
+
+    content = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    parts = [content.get("build-system"), content.get("project"), content.get("tool", {}).get("setuptools")]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 so it is also what mends a stack that lost a part.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,24 +12,15 @@ from typing import Any, Protocol
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-import psycopg
-
-from infra import migrate, seed
-from infra.local import clients
-from infra.local.cluster import SUPERUSER
 from infra.local.commands import api_command, worker_command
-from infra.local.demo import LOGINS
 from infra.local.emulator import Emulator
-from infra.local.environment import chosen_postgres, inherited, stack_environment, whole_seconds
+from infra.local.environment import chosen_postgres, inherited, stack_environment
 from infra.local.errors import LocalStackError
-from infra.local.identities import UserPool, ensure_logins, ensure_pool
 from infra.local.layout import api_part, known_workers, worker_part, write_stack
 from infra.local.parts import Part
 from infra.local.ports import LOOPBACK, free_port, is_free
 from infra.local.postgres import EmbeddedPostgres
-from infra.local.queues import ensure_queues
 
-RUNTIME_ROLES = ("ffp_app", "ffp_relay", "ffp_ops")
 DEFAULT_PORT = 8000
 _API_START_S = 30.0
 _WORKER_START_S = 5.0
@@ -44,16 +35,6 @@ class Wanted:
     api: bool = True
     workers: int = 1
     reload: bool = False
-
-
-@dataclass(frozen=True)
-class _Services:
-    """Where the emulator is and what it has; `subs` is e-mail -> the id in that person's tokens."""
-
-    endpoint: str
-    queues: dict[str, str]
-    pool: UserPool
-    subs: dict[str, str]
 
 
 class Progress(Protocol):
@@ -80,27 +61,39 @@ class Stack:
         with ExitStack() as undo:
             port = self._api_port(wanted)
             self._begin(undo)
+            # The next two take most of a second to import, in which PostgreSQL and the emulator start.
+            from infra.local.content import ensure_content, ensure_schema  # noqa: PLC0415
+            from infra.local.services import ensure_services  # noqa: PLC0415
+
             self.postgres.finish()
             self._progress.done("PostgreSQL", self.postgres.address)
-            self._migrate()
-            found = self._services()
-            environment = stack_environment(self.postgres, found.endpoint, found.queues, found.pool)
+            self._progress.begin("Database schema")
+            self._progress.done("Database schema", f"revision {ensure_schema(self.postgres)}")
+            self.emulator.finish()
+            services = ensure_services(self.emulator)
+            self._progress.done("AWS emulator", services.endpoint.removeprefix("http://"))
+            environment = stack_environment(self.postgres, services.endpoint, services.queues, services.pool)
             workers = self._processes(wanted, port, environment, undo)
-            demo_users = self._seed(found.subs)
-            if wanted.api:
-                self.api.wait(lambda: _ready(port), patience_s=_API_START_S)
-                self._progress.done("API", f"{LOOPBACK}:{port}")
-            for worker in workers:
-                worker.wait(worker.runs, patience_s=_WORKER_START_S)
+            self._progress.begin("Demo data")
+            demo_users = ensure_content(self.postgres, services.subs)
+            self._progress.done("Demo data", f"{len(demo_users)} logins")
+            self._wait(wanted, port, workers)
             content = write_stack(
                 self.directory,
                 api_url=f"http://{LOOPBACK}:{port}" if wanted.api else None,
                 environment=environment,
-                queues=found.queues,
+                queues=services.queues,
                 demo_users=demo_users,
             )
             undo.pop_all()
             return content
+
+    def _wait(self, wanted: Wanted, port: int, workers: Iterable[Part]) -> None:
+        if wanted.api:
+            self.api.wait(lambda: _ready(port), patience_s=_API_START_S)
+            self._progress.done("API", f"{LOOPBACK}:{port}")
+        for worker in workers:
+            worker.wait(worker.runs, patience_s=_WORKER_START_S)
 
     def _api_port(self, wanted: Wanted) -> int:
         """Before anything starts: a port in use is the most likely mistake, and cheap to find."""
@@ -126,24 +119,6 @@ class Stack:
             undo.callback(self.emulator.stop)
         self.emulator.begin()
 
-    def _migrate(self) -> None:
-        self._progress.begin("Database schema")
-        migrate.upgrade(self.postgres.url())
-        self.postgres.set_passwords(RUNTIME_ROLES)
-        self._progress.done("Database schema", f"revision {migrate.current(self.postgres.url())}")
-
-    def _services(self) -> _Services:
-        self.emulator.finish()
-        endpoint = self.emulator.url
-        visibility_s = whole_seconds("FFP_VISIBILITY_S")
-        queues = ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=visibility_s)
-        client = clients.cognito(endpoint)
-        pool = ensure_pool(client)
-        subs = ensure_logins(client, pool, LOGINS)
-        self.emulator.save()
-        self._progress.done("AWS emulator", endpoint.removeprefix("http://"))
-        return _Services(endpoint, queues, pool, subs)
-
     def _processes(self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack) -> list[Part]:
         """Starts the API and the workers, and stops those that are not wanted any more."""
         if wanted.api:
@@ -162,43 +137,6 @@ class Stack:
             if worker.ensure(worker_command(reload=wanted.reload), environment, inherited=inherited()):
                 undo.callback(worker.stop)
         return workers
-
-    def _seed(self, subs: Mapping[str, str]) -> list[dict[str, str | None]]:
-        """Templates, tenants and users. A pool made anew gives its users new subs: the rows follow."""
-        self._progress.begin("Demo data")
-        try:
-            seed.seed_templates(self.postgres.url())
-        except ValueError as error:  # somebody changed a template and not its version
-            raise LocalStackError(str(error)) from None
-        seed.seed_demo(
-            self.postgres.url(),
-            [
-                seed.DemoUser(
-                    sub=subs[login.email],
-                    email=login.email,
-                    role=login.role,
-                    tenant=login.tenant,
-                    tenant_kind=login.tenant_kind,
-                )
-                for login in LOGINS
-            ],
-        )
-        tenants = self._tenants()
-        self._progress.done("Demo data", f"{len(LOGINS)} logins")
-        return [
-            {
-                "email": login.email,
-                "password": login.password,
-                "role": login.role,
-                "tenant_id": tenants.get(login.tenant),
-            }
-            for login in LOGINS
-        ]
-
-    def _tenants(self) -> dict[str, str]:
-        """Slug -> id, read past row-level security: no role of FFP sees every tenant."""
-        with psycopg.connect(self.postgres.url(SUPERUSER)) as connection:
-            return {slug: str(found) for slug, found in connection.execute("select slug, id from tenants")}
 
 
 def _ready(port: int) -> bool:

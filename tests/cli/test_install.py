@@ -29,13 +29,13 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def made(install: ModuleType, kind: str, **note: object) -> None:
-    environment = install.Environment(".venv", kind, exact=False, project=True)
-    python = install.ROOT / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True, exist_ok=True)
-    python.touch()
-    content = environment._wanted() | {"python": list(sys.version_info[:2])} | note
-    (install.ROOT / ".venv" / "made-from.json").write_text(json.dumps(content))
+def made(install: ModuleType, kind: str, *, python: tuple[int, ...] = sys.version_info[:2]) -> None:
+    environment = install.ROOT / ".venv"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").touch()
+    lock = install.REQUIREMENTS / f"{kind}.lock"
+    note = {kind: install._digest(lock), "project": install._project_digest(), "python": python}
+    (environment / "made-from.json").write_text(json.dumps(note))
 
 
 def is_made(install: ModuleType, kind: str, *, exact: bool = False) -> bool:
@@ -62,8 +62,14 @@ def test_the_development_environment_does_for_the_command(install: ModuleType):
 @pytest.mark.parametrize("changed", ["requirements/run.lock", "pyproject.toml"])
 def test_a_change_of_its_sources_makes_it_again(install: ModuleType, changed: str):
     made(install, "run")
-    (install.ROOT / changed).write_text("changed")
+    (install.ROOT / changed).write_text("[project]\nname = 'changed'\n")
     assert not is_made(install, "run")
+
+
+def test_settings_of_other_tools_are_no_reason_to_install_again(install: ModuleType):
+    made(install, "run")
+    (install.ROOT / "pyproject.toml").write_text("[project]\n[tool.ruff]\nline-length = 99\n")
+    assert is_made(install, "run")
 
 
 def test_an_interrupted_installation_is_not_taken_for_a_whole_one(install: ModuleType):
@@ -73,7 +79,7 @@ def test_an_interrupted_installation_is_not_taken_for_a_whole_one(install: Modul
 
 
 def test_another_python_matters_only_when_one_was_chosen(install: ModuleType):
-    made(install, "run", python=[3, 0])
+    made(install, "run", python=(3, 0))
     assert is_made(install, "run")
     assert not is_made(install, "run", exact=True)
 
