@@ -24,7 +24,10 @@ _STAND_INS = ("AWS_ENDPOINT_URL", "FFP_COGNITO_ENDPOINT_URL", "FFP_COGNITO_ISSUE
 def expanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """template.yaml as CloudFormation deploys it, as a file."""
     found = subprocess.run(
-        [emulator_python(), Path(__file__).with_name("expand.py"), TEMPLATE], capture_output=True, text=True, check=False
+        [emulator_python(), Path(__file__).with_name("expand.py"), TEMPLATE],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert found.returncode == 0, found.stderr
     path = tmp_path_factory.mktemp("expanded") / "template.json"
@@ -48,7 +51,8 @@ class Function:
         self.read: set[str] = set()
 
     def __call__(self, event: dict[str, Any]) -> Any:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(event) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
@@ -78,6 +82,7 @@ def function(stack: Stack, db: object, identity: None, queues: dict[str, str]) -
                     text=True,
                 )
             )
+            running.callback(process.kill)
             return Function(process)
 
         yield start

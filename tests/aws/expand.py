@@ -10,8 +10,8 @@ from pathlib import Path
 
 os.environ["AWS_DEFAULT_REGION"] = "eu-west-2"
 
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.translator.transform import transform  # type: ignore[import-not-found]
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-not-found]
 
 PARAMETERS = {
     "Environment": "prod",

@@ -17,7 +17,9 @@ from domain.errors import Unavailable
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 SCOPE = "aws.cognito.signin.user.admin"  # what Cognito puts into every access token of a signed-in user
-_BLOCK = re.compile(r"(?<=# Generated: python -m tests.aws.gateway\n).*?(?=^ *# Generated up to here\n)", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(
+    r"(?<=# Generated: python -m tests.aws.gateway\n).*?(?=^ *# Generated up to here\n)", re.DOTALL | re.MULTILINE
+)
 _INDENT = " " * 8
 _FUNCTION = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Alias}/invocations"
 _USER_POOL = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${UserPoolId}"

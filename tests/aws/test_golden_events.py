@@ -1,0 +1,182 @@
+"""Events as AWS sends them, through the handlers the template names, with its variables, to a real database."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from infra.local import clients
+from tests.answers import low_back_pain
+from tests.api.conftest import receive
+from tests.aws.conftest import Function, read_on_lambda
+from tests.aws.stack import Stack
+from tests.conftest import Database, Person
+
+Start = Callable[..., Function]
+_NO_QUEUE = "http://127.0.0.1:9/000000000000/scoring"
+
+
+def golden(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "events" / name).read_text())
+
+
+def request(
+    stack: Stack, method: str, path: str, headers: dict[str, str] | None = None, body: Any = None
+) -> dict[str, Any]:
+    """A REST proxy event. KeyError for what API Gateway would not route."""
+    event: dict[str, Any] = golden("api_request.json")
+    [(resource, found)] = [
+        (route, match)
+        for route in stack.paths
+        if (match := re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route), path))
+    ]
+    assert stack.paths[resource][method.lower()]
+    sent = event["headers"] | (headers or {})
+    if body is not None:
+        sent["Content-Type"] = "application/json"
+    event |= {
+        "resource": resource,
+        "path": path,
+        "httpMethod": method,
+        "pathParameters": found.groupdict() or None,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "body": None if body is None else json.dumps(body),
+    }
+    event["requestContext"] |= {"resourcePath": resource, "httpMethod": method, "path": f"/prod{path}"}
+    return event
+
+
+def batch(url: str, *, unreadable: int = 0) -> dict[str, Any]:
+    """The event Lambda makes of what is on a queue, with as many records of somebody else's before it."""
+    event: dict[str, Any] = golden("sqs_batch.json")
+    [record] = event["Records"]
+    parts = urlsplit(url)
+    waiting = receive(clients.sqs(f"{parts.scheme}://{parts.netloc}"), url)
+    strange = [record | {"messageId": str(uuid4())} for _ in range(unreadable)]
+    event["Records"] = strange + [record | each for each in waiting]
+    return event
+
+
+def headers_of(answer: dict[str, Any]) -> dict[str, str]:
+    """Mangum gives one of the two fields to a header, by how many values it has."""
+    several = {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
+    return {name.lower(): value for name, value in (answer["headers"] | several).items()}
+
+
+@pytest.fixture
+def submit(stack: Stack) -> Callable[..., dict[str, Any]]:
+    def make(api: Function, who: Person) -> dict[str, Any]:
+        started = api(request(stack, "POST", "/v1/assessments", who.headers, {"template_id": "low-back-pain"}))
+        assert started["statusCode"] == 201, started
+        draft = json.loads(started["body"])
+        headers = who.headers | {"Idempotency-Key": str(uuid4()), "If-Match": f'"{draft["revision"]}"'}
+        path = f"/v1/assessments/{draft['id']}/submit"
+        answer: dict[str, Any] = api(request(stack, "POST", path, headers, {"answers": low_back_pain()}))
+        assert answer["statusCode"] == 202, answer
+        return answer
+
+    return make
+
+
+def test_the_main_job_through_every_function_it_passes(
+    function: Start,
+    stack: Stack,
+    person: Callable[..., Person],
+    submit: Callable[..., dict[str, Any]],
+    queues: dict[str, str],
+) -> None:
+    member = person("acme")
+    api, scoring, generation = (function(f"{name}Function") for name in ("Api", "Scoring", "Generation"))
+    submitted = submit(api, member)
+    assert submitted["isBase64Encoded"] is False
+    location = headers_of(submitted)["location"]
+
+    event = batch(queues["scoring"], unreadable=1)
+    assert len(event["Records"]) == 2
+    strange = event["Records"][0]["messageId"]
+    assert scoring(event) == {"batchItemFailures": [{"itemIdentifier": strange}]}
+    assert generation(batch(queues["generation"])) == {"batchItemFailures": []}
+
+    polled = api(request(stack, "GET", location, member.headers))
+    assert (polled["statusCode"], polled["isBase64Encoded"]) == (200, False)
+    job = json.loads(polled["body"])
+    assert (job["status"], job["result"]["type"]) == ("succeeded", "program")
+    assert headers_of(polled)["content-type"] == "application/json"
+
+    for name, running in (("ApiFunction", api), ("ScoringFunction", scoring), ("GenerationFunction", generation)):
+        _asks_for_what_it_is_given(stack, name, running)
+
+
+def test_the_relay_publishes_what_the_api_could_not(
+    function: Start,
+    stack: Stack,
+    person: Callable[..., Person],
+    submit: Callable[..., dict[str, Any]],
+    db: Database,
+    queues: dict[str, str],
+) -> None:
+    submit(
+        function("ApiFunction", FFP_QUEUE_SCORING_URL=_NO_QUEUE, AWS_ENDPOINT_URL="http://127.0.0.1:9"), person("acme")
+    )
+    assert batch(queues["scoring"])["Records"] == []
+    db.rows("update jobs set updated_at = now() - interval '1 minute'")
+    relay = function("RelayFunction")
+    assert relay(golden("schedule.json")) == {"relayed": 1}
+    assert relay(golden("schedule.json")) == {"relayed": 0}
+    [record] = batch(queues["scoring"])["Records"]
+    assert db.value("select published_at is not null as published from jobs")
+    assert str(db.value("select id from jobs")) in record["body"]
+    _asks_for_what_it_is_given(stack, "RelayFunction", relay)
+
+
+def test_the_sweeper_puts_a_lost_message_back(
+    function: Start,
+    stack: Stack,
+    person: Callable[..., Person],
+    submit: Callable[..., dict[str, Any]],
+    db: Database,
+) -> None:
+    submit(function("ApiFunction"), person("acme"))
+    sweeper = function("SweeperFunction")
+    assert sweeper(golden("schedule.json"))["republished"] == 0
+    db.rows("update jobs set published_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'")
+    assert sweeper(golden("schedule.json"))["republished"] == 1
+    assert db.value("select published_at from jobs") is None
+    _asks_for_what_it_is_given(stack, "SweeperFunction", sweeper)
+
+
+def test_errors_arrive_as_text(function: Start, stack: Stack, person: Callable[..., Person]) -> None:
+    api = function("ApiFunction")
+    for status, event in (
+        (404, request(stack, "GET", f"/v1/jobs/{uuid4()}", person("acme").headers)),
+        (401, request(stack, "GET", f"/v1/jobs/{uuid4()}")),
+        (422, request(stack, "POST", "/v1/assessments", person("acme").headers, {})),
+    ):
+        answer = api(event)
+        assert (answer["statusCode"], answer["isBase64Encoded"]) == (status, False)
+        assert headers_of(answer)["content-type"] == "application/problem+json"
+        assert json.loads(answer["body"])["status"] == status
+
+
+def test_a_body_may_come_in_base64(function: Start, stack: Stack, person: Callable[..., Person]) -> None:
+    event = request(stack, "POST", "/v1/assessments", person("acme").headers, {"template_id": "low-back-pain"})
+    event |= {"isBase64Encoded": True, "body": base64.b64encode(event["body"].encode()).decode()}
+    assert function("ApiFunction")(event)["statusCode"] == 201
+
+
+def _asks_for_what_it_is_given(stack: Stack, name: str, running: Function) -> None:
+    """A function asked for every variable it is given, and for none that it is not: of queues it lists all names."""
+
+    def without_queues(names: set[str]) -> set[str]:
+        return {each for each in names if not each.startswith("FFP_QUEUE_")}
+
+    # Logs are not written in every run, and their level is set for all functions.
+    asked = without_queues(read_on_lambda(running)) | {"FFP_LOG_LEVEL"}
+    assert asked == without_queues(set(stack.variables(name)))

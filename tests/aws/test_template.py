@@ -1,0 +1,266 @@
+"""What template.yaml promises, read after the SAM transform."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from api.app import create_app
+from domain.jobs import QUEUE_OF, STAGE_AFTER
+from infra import settings
+from infra.local import queues as local_queues
+from tests.aws import gateway
+from tests.aws.stack import NOT_ON_LAMBDA, Stack
+
+ROOT = gateway.TEMPLATE.parent
+# design: of 100 connections PostgreSQL has, what the functions may use at the most, one each.
+API_CONNECTIONS, WORKER_CONNECTIONS, ALL_CONNECTIONS = 40, 10, 60
+WITHOUT_A_TOKEN = {
+    ("get", "/v1/health/live"),
+    ("get", "/v1/health/ready"),
+    ("post", "/v1/auth/login"),
+    ("get", "/v1/errors/{code}"),
+}
+WORKERS = ("ScoringFunction", "GenerationFunction")
+SCHEDULED = ("RelayFunction", "SweeperFunction")
+QUEUES = {name: f"{name.title()}Queue" for name in QUEUE_OF.values()}
+
+
+def test_neither_the_source_nor_what_is_deployed_has_a_finding(expanded: Path) -> None:
+    lint = Path(sys.executable).with_name("cfn-lint")
+    found = subprocess.run(
+        [lint, "--include-checks", "I", "--", gateway.TEMPLATE, expanded], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+# --- the API ---
+
+
+def test_the_api_has_exactly_the_application_s_operations(stack: Stack) -> None:
+    assert gateway.written() == gateway.rendered(), "run: .venv/bin/python -m tests.aws.gateway"
+    body = stack.resources["RestApi"]["Properties"]["Body"]
+    ours = create_app().openapi()["paths"]
+    assert {path: set(operations) for path, operations in body["paths"].items()} == {
+        path: set(operations) for path, operations in ours.items()
+    }
+    validate(body)
+
+
+def test_every_route_but_the_allow_list_takes_an_access_token_with_its_scope(stack: Stack) -> None:
+    operations = {(method, path): each for path, of in stack.paths.items() for method, each in of.items()}
+    assert {key for key, each in operations.items() if each["security"] == []} == WITHOUT_A_TOKEN
+    with_token = [each["security"] for key, each in operations.items() if key not in WITHOUT_A_TOKEN]
+    assert all(security == [{"AccessToken": ["aws.cognito.signin.user.admin"]}] for security in with_token)
+
+
+def test_every_route_goes_to_the_alias_that_snapstart_prepared(stack: Stack) -> None:
+    for operations in stack.paths.values():
+        for operation in operations.values():
+            integration = operation["x-amazon-apigateway-integration"]
+            assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
+            assert integration["uri"]["Fn::Sub"][1] == {"Alias": {"Ref": "ApiFunctionAliaslive"}}
+    assert stack.resources["ApiPermission"]["Properties"]["FunctionName"] == {"Ref": "ApiFunctionAliaslive"}
+    assert stack.functions["ApiFunction"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert stack.resources["RestApi"]["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+
+# --- functions ---
+
+
+def test_functions_are_of_one_kind(stack: Stack) -> None:
+    for each in stack.functions.values():
+        assert (each["Runtime"], each["Architectures"]) == ("python3.13", ["arm64"])
+        assert each["TracingConfig"] == {"Mode": "Active"}
+        assert each["LoggingConfig"]["LogFormat"] == "JSON"
+        log_group = stack.resources[each["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert "RetentionInDays" in log_group["Properties"]
+    api = stack.functions["ApiFunction"]
+    assert (api["MemorySize"], api["Timeout"], api["ReservedConcurrentExecutions"]) == (1024, 29, API_CONNECTIONS)
+    assert {stack.functions[name]["Timeout"] for name in WORKERS} == {60}
+
+
+def test_every_handler_imports_with_an_empty_environment(stack: Stack) -> None:
+    modules = {each["Handler"].rpartition(".")[0] for each in stack.functions.values()}
+    checks = "; ".join(f"import {module}; assert callable({module}.handler)" for module in sorted(modules))
+    found = subprocess.run(
+        [sys.executable, "-c", checks], cwd=ROOT, env={}, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+
+
+def _names_at_module_level(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.FunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+
+
+def test_every_lambda_entry_in_the_code_is_in_the_template(stack: Stack) -> None:
+    entries = {
+        ".".join((*path.relative_to(ROOT).with_suffix("").parts, "handler"))
+        for package in ("api", "cli", "infra", "workers")
+        for path in (ROOT / package).rglob("*.py")
+        if "handler" in _names_at_module_level(path)
+    }
+    assert {each["Handler"] for each in stack.functions.values()} == entries
+
+
+def test_all_functions_together_stay_within_the_database_s_connections(stack: Stack) -> None:
+    at_once = {name: each.get("ReservedConcurrentExecutions", 0) for name, each in stack.functions.items()}
+    workers = 0
+    for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
+        most = mapping["ScalingConfig"]["MaximumConcurrency"]
+        at_once[mapping["FunctionName"]["Ref"]] = most
+        workers += most
+    assert all(at_once.values()), "a function without a limit"
+    assert workers <= WORKER_CONNECTIONS
+    assert sum(at_once.values()) <= ALL_CONNECTIONS
+    for name in ("ApiFunction", *WORKERS):
+        assert stack.variables(name)["FFP_POOL_SIZE"] == "1"
+
+
+def test_schedules_run_each_minute_and_never_side_by_side(stack: Stack) -> None:
+    rules = {
+        rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: rule["ScheduleExpression"]
+        for rule in stack.of("AWS::Events::Rule").values()
+    }
+    assert rules == dict.fromkeys(SCHEDULED, "rate(1 minute)")
+    for name in SCHEDULED:
+        assert stack.functions[name]["ReservedConcurrentExecutions"] == 1
+        assert stack.functions[name]["Timeout"] < 60
+        late = stack.resources[f"{name}EventInvokeConfig"]["Properties"]
+        assert (late["MaximumRetryAttempts"], late["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+# --- queues ---
+
+
+def test_every_queue_that_carries_messages_has_a_worker_and_a_place_for_dead_letters(stack: Stack) -> None:
+    assert {stack.queue_of(name) for name in WORKERS} == set(QUEUES.values())
+    queues = stack.of("AWS::SQS::Queue")
+    dead_letters = set()
+    for name in QUEUES.values():
+        redrive = queues[name]["RedrivePolicy"]
+        assert redrive["maxReceiveCount"] == local_queues.MAX_RECEIVES == 5
+        [dead, _] = redrive["deadLetterTargetArn"]["Fn::GetAtt"]
+        assert queues[dead]["MessageRetentionPeriod"] == local_queues.DEAD_LETTER_RETENTION_S == 14 * 24 * 3600
+        assert queues[name]["MessageRetentionPeriod"] < queues[dead]["MessageRetentionPeriod"]
+        dead_letters.add(dead)
+    assert set(queues) == set(QUEUES.values()) | dead_letters
+    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+
+
+def test_messages_stay_invisible_for_as_long_as_their_function_can_need(stack: Stack) -> None:
+    queues = stack.of("AWS::SQS::Queue")
+    for name in WORKERS:
+        timeout = stack.functions[name]["Timeout"]
+        visibility = queues[str(stack.queue_of(name))]["VisibilityTimeout"]
+        assert visibility == 360 >= 6 * timeout
+        assert timeout <= float(stack.variables(name)["FFP_LEASE_S"]) < visibility
+        assert visibility < float(stack.variables("SweeperFunction")["FFP_REPUBLISH_AFTER_S"])
+
+
+def test_workers_answer_for_each_message_of_a_batch(stack: Stack) -> None:
+    for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
+        assert mapping["BatchSize"] == 10
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+# --- variables and rights ---
+
+
+def _read_by_settings(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    read: set[str] = set()
+
+    class Recorder(dict[str, str]):
+        def get(self, key: str, default: Any = None) -> Any:
+            read.add(key)
+            return "1" if default == "" else default
+
+    monkeypatch.setattr(settings, "os", SimpleNamespace(environ=Recorder()))
+    ours = {name: each for name, each in vars(settings).items() if getattr(each, "__module__", "") == settings.__name__}
+    for name, each in ours.items():
+        if not name.startswith("_") and not isinstance(each, type):
+            getattr(each, "__wrapped__", each)()
+    return read
+
+
+def test_the_variables_are_those_that_settings_read(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_template = {variable for name in stack.functions for variable in stack.variables(name)}
+    read = _read_by_settings(monkeypatch)
+    assert in_template == read - NOT_ON_LAMBDA
+    assert read >= NOT_ON_LAMBDA
+
+
+@pytest.mark.parametrize("name", ["ApiFunction", *WORKERS, *SCHEDULED])
+def test_a_function_connects_as_one_role_without_a_password(stack: Stack, name: str) -> None:
+    [(variable, url)] = [each for each in stack.variables(name).items() if "DATABASE_URL" in each[0]]
+    role = {"FFP_DATABASE_URL": "ffp_app", "FFP_RELAY_DATABASE_URL": "ffp_relay"}[variable]
+    assert url["Fn::Sub"].startswith(
+        f"postgresql://{role}@${{DatabaseHost}}:5432/${{DatabaseName}}?sslmode=verify-full"
+    )
+    [connect] = [each for each in stack.statements(name) if each["Action"] == "rds-db:connect"]
+    assert connect["Resource"]["Fn::Sub"].endswith(f":dbuser:${{DatabaseResourceId}}/{role}")
+
+
+def test_no_variable_holds_a_secret(stack: Stack) -> None:
+    for name in stack.functions:
+        assert "{{resolve:" not in str(stack.variables(name))
+    assert not any("NoEcho" in line for line in gateway.TEMPLATE.read_text().splitlines())
+
+
+def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None:
+    following = {QUEUES[QUEUE_OF[stage]]: QUEUES[QUEUE_OF[after]] for stage, after in STAGE_AFTER.items()}
+    publishes: dict[str, set[str]] = {
+        "ApiFunction": {QUEUES[QUEUE_OF["scoring"]]},
+        "RelayFunction": set(QUEUES.values()),
+    }
+    for name in stack.functions:
+        own = stack.queue_of(name)
+        sends = publishes.get(name, {following[own]} if own in following else set())
+        receives = {own} if own else set()
+        assert stack.queues_allowed(name, "sqs:SendMessage") == sends
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"):
+            assert stack.queues_allowed(name, f"sqs:{action}") == receives
+        given = {value["Ref"] for key, value in stack.variables(name).items() if key.startswith("FFP_QUEUE_")}
+        assert given == sends | receives
+
+
+def test_each_function_has_a_role_of_its_own_and_no_right_to_everything(stack: Stack) -> None:
+    roles = [each["Role"]["Fn::GetAtt"][0] for each in stack.functions.values()]
+    assert len(set(roles)) == len(roles)
+    assert set(roles) == set(stack.of("AWS::IAM::Role"))
+    for name in stack.functions:
+        for statement in stack.statements(name):
+            assert "*" not in str(statement["Action"])
+            assert statement["Resource"] != "*"
+    allowed = [
+        action
+        for statement in stack.resources["RuntimePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in statement["Action"]
+    ]
+    assert not any("*" in action for action in allowed)
+    assert {action.partition(":")[0] for action in allowed} == {"ec2", "xray"}  # neither knows a narrower resource
+
+
+def test_samconfig_names_each_environment_and_only_parameters_that_exist() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    parameters = gateway.TEMPLATE.read_text().partition("\nMappings:")[0]
+    for environment in ("dev", "staging", "prod"):
+        deploy = config[environment]["deploy"]["parameters"]
+        overrides = dict(each.split("=") for each in deploy["parameter_overrides"].split())
+        assert overrides["Environment"] == environment
+        assert all(f"\n  {name}:\n" in parameters for name in overrides)
+        assert deploy["stack_name"] == f"ffp-{environment}"
+        assert deploy["confirm_changeset"] is (environment == "prod")
