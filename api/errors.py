@@ -29,7 +29,7 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
 # code -> status, title, what to do: the problems HTTP itself makes.
 PROBLEMS: dict[str, tuple[int, str, str]] = {
     "malformed_request": (400, "Malformed request", "The request cannot be read. `errors` says why."),
-    "idempotency_key_missing": (400, "Idempotency key missing", "Send an Idempotency-Key of 1 to 200 visible ASCII characters."),
+    "idempotency_key_missing": (400, "Idempotency key missing", "Send one Idempotency-Key: 1 to 200 ASCII characters."),
     "unauthenticated": (401, "Not signed in", "Send a valid access token: Authorization: Bearer <token>."),
     "wrong_credentials": (401, "Wrong credentials", "The e-mail address or the password is wrong."),
     "no_such_route": (404, "No such address", "There is nothing at this address. See /openapi.json."),
@@ -39,7 +39,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "invalid_request": (422, "Invalid request", "Some fields are missing or not valid. `errors` points at each."),
     "revision_required": (428, "Revision required", "Send If-Match with the ETag of the version you have read."),
     "job_gone": (410, "Job gone", "The job ended long ago and is not kept any more."),
-    "internal_error": (500, "Internal error", "Something went wrong on our side, and is recorded under this request id."),
+    "internal_error": (500, "Internal error", "Something went wrong on our side. It is recorded by its request id."),
 }  # fmt: skip
 
 

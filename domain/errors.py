@@ -1,4 +1,4 @@
-"""One class per thing a caller can react to. `code` is stable and has a page in docs/errors; HTTP lives in api/errors.py."""
+"""One class per thing a caller can react to. `code` is stable, with a page in docs/errors; HTTP is in api/errors.py."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -45,7 +45,7 @@ class IdempotencyKeyReused(DomainError):
 
 class RequestInFlight(DomainError):
     code = "request_in_flight"
-    detail = "A request with this Idempotency-Key is still being worked on. Repeat it shortly."
+    detail = "The same submission is still being worked on. Repeat the request shortly, with the same key."
 
 
 class JobIsFinal(DomainError):
@@ -69,7 +69,7 @@ class Forbidden(DomainError):
 
 
 class Unavailable(DomainError):
-    """The outside (database, pool) cannot serve now; nothing was changed."""
+    """The outside (database, pool) cannot serve now; what was asked for is not confirmed."""
 
     code = "unavailable"
-    detail = "The service cannot answer right now. Nothing was changed; repeat the request."
+    detail = "The service cannot answer right now. Repeat the request after Retry-After, with the same Idempotency-Key."

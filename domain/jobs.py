@@ -25,6 +25,7 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
         ("retrying", "canceled"),
         ("retrying", "dead"),
         ("dead", "running"),
+        ("dead", "canceled"),
     }
 )
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
+import psycopg
 from psycopg.types.json import Jsonb
 
-from domain.errors import NotFound, StaleRevision
+from domain.errors import NotFound, RequestInFlight, StaleRevision
 from domain.jobs import Job
 from domain.records import Answers, Assessment, OpenSubmission, ScoreRecord, TemplateRef
 from infra import audit
@@ -37,20 +38,16 @@ class AssessmentRepository:
         self._context = connection.context
 
     def start(self, assessment_id: UUID, template_id: UUID) -> tuple[Assessment, bool]:
-        made = self._connection.execute(
+        # An update that changes nothing, because it waits for a twin and finds the draft that is open after that.
+        [found] = self._connection.execute(
             """insert into assessments (tenant_id, id, user_id, template_id) values (%s, %s, %s, %s)
-               on conflict (tenant_id, user_id, template_id) where status = 'draft' do nothing returning id""",
+               on conflict (tenant_id, user_id, template_id) where status = 'draft'
+               do update set revision = assessments.revision returning id, xmax = 0 as made""",
             (self._context.tenant_id, assessment_id, self._context.user_id, template_id),
         )
-        if made:
-            self._audit("assessment.started", assessment_id)
-            return self.read(assessment_id), True
-        [open_one] = self._connection.execute(
-            """select id from assessments
-               where tenant_id = %s and user_id = %s and template_id = %s and status = 'draft'""",
-            (self._context.tenant_id, self._context.user_id, template_id),
-        )
-        return self.read(open_one["id"]), False
+        if found["made"]:
+            self._audit("assessment.started", assessment_id, self._context.user_id)
+        return self.read(found["id"]), found["made"]
 
     def read(self, assessment_id: UUID) -> Assessment:
         rows = self._connection.execute(_READ, (self._context.tenant_id, assessment_id))
@@ -63,12 +60,13 @@ class AssessmentRepository:
         """Replace the draft's answers. Raises StaleRevision unless it still is at `revision`."""
         changed = self._connection.execute(
             """update assessments set answers = %s, revision = revision + 1, updated_at = now()
-               where tenant_id = %s and id = %s and status = 'draft' and revision = %s returning id""",
+               where tenant_id = %s and id = %s and status = 'draft' and revision = %s
+               returning user_id""",
             (Jsonb(answers), self._context.tenant_id, assessment_id, revision),
         )
         if not changed:
             raise StaleRevision
-        self._audit("assessment.saved", assessment_id)
+        self._audit("assessment.saved", assessment_id, changed[0]["user_id"])
         return self.read(assessment_id)
 
     def open_submission(self, assessment_id: UUID, route: str, key: str) -> OpenSubmission:
@@ -99,25 +97,16 @@ class AssessmentRepository:
         correlation_id: str,
         traceparent: str | None,
     ) -> tuple[Job, bool]:
-        [row] = self._connection.finish(
-            _SUBMIT,
-            (
-                assessment_id,
-                revision,
-                route,
-                key,
-                body_hash,
-                job_id,
-                submission_id,
-                Jsonb(answers),
-                Jsonb(list(enabled)),
-                Jsonb(computed),
-                answered_on,
-                engine_version,
-                correlation_id,
-                traceparent,
-            ),
-        )
+        try:
+            [row] = self._connection.finish(
+                _SUBMIT,
+                (
+                    assessment_id, revision, route, key, body_hash, job_id, submission_id, Jsonb(answers),
+                    Jsonb(list(enabled)), Jsonb(computed), answered_on, engine_version, correlation_id, traceparent,
+                ),
+            )  # fmt: skip
+        except psycopg.errors.LockNotAvailable:  # a twin holds the key, or the assessment
+            raise RequestInFlight from None
         return job_from(row, "job_"), row["replayed"]
 
     def scores(self, assessment_id: UUID) -> list[ScoreRecord]:
@@ -135,5 +124,5 @@ class AssessmentRepository:
             audit.record_read(self._connection, "result", assessment_id, rows[0]["user_id"])
         return [ScoreRecord(**row) for row in rows]
 
-    def _audit(self, action: str, assessment_id: UUID) -> None:
-        audit.record(self._connection, action, "assessment", assessment_id, self._context.user_id)
+    def _audit(self, action: str, assessment_id: UUID, owner_id: UUID | None) -> None:
+        audit.record(self._connection, action, "assessment", assessment_id, owner_id)

@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
 
 
+# Everything else (throttled, misconfigured, down) is not the client's doing.
+_WRONG = frozenset(
+    {
+        "NotAuthorizedException",
+        "UserNotFoundException",
+        "UserNotConfirmedException",
+        "PasswordResetRequiredException",
+        "InvalidParameterException",
+    }
+)
+
+
 class WrongCredentials(Exception):
     """E-mail or password do not match, or there is no such user: never told apart."""
 
@@ -55,9 +67,9 @@ def login(email: str, password: str) -> Tokens:
             AuthParameters={"USERNAME": email, "PASSWORD": password},
         )
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # noqa: PLR2004
-            raise IdentityUnavailable from None
-        raise WrongCredentials from None
+        if error.response["Error"]["Code"] in _WRONG:
+            raise WrongCredentials from None
+        raise IdentityUnavailable from None
     except BotoCoreError:
         raise IdentityUnavailable from None
     tokens = answer.get("AuthenticationResult")

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from domain import errors
 from domain.tenancy import Context, Principal
@@ -22,6 +22,8 @@ from infra.templates import TemplateRepository
 
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
 _OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
+# What a server says on connections that it ends (57P01 and on); some are cut without a word, and have no SQLSTATE.
+_GONE: Final = ("57P", "08")
 
 
 @cache
@@ -71,10 +73,10 @@ def translated() -> Iterator[None]:
                 raise errors.StaleRevision from None
             case "FF422":
                 raise errors.IdempotencyKeyReused from None
-            case "55P03":
-                raise errors.RequestInFlight from None
-            case "57014":
-                raise errors.Unavailable("statement timeout") from None
+            # Ended for idling in a transaction; a server that has become a standby.
+            case "25P03" | "25006":
+                raise errors.Unavailable(type(error).__name__) from None
+            # The rest: statement or lock timeout, deadlock, no connection, server gone.
             case _ if isinstance(error, psycopg.OperationalError):
                 raise errors.Unavailable(type(error).__name__) from None
         raise
@@ -155,18 +157,15 @@ def unit_of_work(context: Context) -> Iterator[UnitOfWork]:
     Borrowing sends nothing to the server. Raises Unavailable when no connection is free in time or the
     server is gone, and the domain's errors for what its functions refuse.
     """
-    try:
-        with translated(), pool().connection() as raw:
-            connection = _Connection(raw, context)
-            try:
-                yield UnitOfWork(connection)
-            except BaseException:
-                with translated():
-                    connection.end(commit=False)
-                raise
-            connection.end(commit=True)
-    except PoolTimeout:
-        raise errors.Unavailable("pool") from None
+    with translated(), pool().connection() as raw:
+        connection = _Connection(raw, context)
+        try:
+            yield UnitOfWork(connection)
+        except BaseException:
+            with translated():
+                connection.end(commit=False)
+            raise
+        connection.end(commit=True)
 
 
 def open_request(subject: str) -> Principal | None:
@@ -174,18 +173,20 @@ def open_request(subject: str) -> Principal | None:
 
     One autocommitted statement. Repeated once on fresh connections if the server was restarted in between.
     """
-    try:
+    with translated():
         try:
             return _open_request(subject)
-        except errors.Unavailable:
+        except (PoolTimeout, TooManyRequests):  # to wait once more would only lengthen the queue
+            raise
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None and not error.sqlstate.startswith(_GONE):
+                raise
             pool().check()
             return _open_request(subject)
-    except PoolTimeout:
-        raise errors.Unavailable("pool") from None
 
 
 def _open_request(subject: str) -> Principal | None:
-    with translated(), pool().connection() as raw:
+    with pool().connection() as raw:
         row = raw.execute("select tenant_id, user_id, role from app.open_request(%s)", (subject,)).fetchone()
     if row is None:
         return None
@@ -197,6 +198,6 @@ def is_ready() -> bool:
     try:
         with translated(), pool().connection(timeout=1) as raw:
             raw.execute("select 1")
-    except (errors.Unavailable, PoolTimeout):
+    except errors.Unavailable:
         return False
     return True

@@ -7,11 +7,13 @@ from functools import cache
 import jwt
 
 from infra import settings
+from infra.logs import log
 
 # Tokens are checked against clocks we do not own: two machines may differ by this much.
 _LEEWAY_S = 30
 # An unknown key id may be a rotation, or a stranger: ask for the keys again, but not more often than this.
 _REFRESH_S = 10
+_RETRY_S = 1
 _MAX_TOKEN = 8_192
 
 
@@ -29,7 +31,7 @@ class _Keys:
     def __init__(self, url: str) -> None:
         self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=3)
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")
+        self._next_fetch = float("-inf")
         self._lock = threading.Lock()
 
     def get(self, key_id: str) -> jwt.PyJWK:
@@ -37,17 +39,25 @@ class _Keys:
         if key is not None:
             return key
         with self._lock:
-            if time.monotonic() - self._fetched_at >= _REFRESH_S:
-                try:
-                    found = self._client.get_signing_keys(refresh=True)
-                except jwt.PyJWTError:
-                    raise KeysUnavailable from None
-                self._fetched_at = time.monotonic()
-                self._keys = {key.key_id: key for key in found if key.key_id}
+            if time.monotonic() >= self._next_fetch:
+                self._fetch()
+        if not self._keys:
+            raise KeysUnavailable
         try:
             return self._keys[key_id]
         except KeyError:
             raise InvalidToken from None
+
+    def _fetch(self) -> None:
+        """One at a time. A failure keeps the keys we have, and is not repeated at once by everyone who waits here."""
+        try:
+            found = self._client.get_signing_keys(refresh=True)
+        except (jwt.PyJWTError, OSError, ValueError) as error:
+            log().warning("signing_keys_unavailable", error=type(error).__name__)
+            self._next_fetch = time.monotonic() + _RETRY_S
+        else:
+            self._keys = {key.key_id: key for key in found if key.key_id}
+            self._next_fetch = time.monotonic() + _REFRESH_S
 
 
 @cache
@@ -71,7 +81,7 @@ def subject_of(token: str) -> str:
             # Access tokens carry no audience: Cognito names the client in `client_id`.
             options={"require": ["exp", "iat", "sub", "iss"], "verify_aud": False},
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, RecursionError):
         raise InvalidToken from None
     if claims.get("token_use") != "access" or claims.get("client_id") != cognito.client_id:
         raise InvalidToken

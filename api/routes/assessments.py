@@ -12,7 +12,7 @@ from api.auth import TenantUser
 from api.bodies import StrictRoute
 from api.context import request_id, traceparent_of
 from api.errors import responses
-from api.headers import IdempotencyKey, IfMatch, PreferWait, etag
+from api.headers import IdempotencyKey, IfMatch, IfNoneMatch, PreferWait, etag, unchanged
 from api.models import Body, JobBody
 from api.routes.jobs import applied, job_response, wait_for
 from domain.jobs import Job, message_for
@@ -74,6 +74,10 @@ class ResultBody(BaseModel):
     template_version: str
 
 
+def _headers(assessment: Assessment) -> dict[str, str]:
+    return {"ETag": etag(assessment.revision), "Cache-Control": "no-store"}
+
+
 def _respond(assessment: Assessment, status: int = 200) -> Response:
     links = {"self": f"/v1/assessments/{assessment.id}"}
     if assessment.job_id is not None:
@@ -90,7 +94,7 @@ def _respond(assessment: Assessment, status: int = 200) -> Response:
         submitted_at=assessment.submitted_at,
         links=links,
     )
-    headers = {"ETag": etag(assessment.revision), "Cache-Control": "no-store"}
+    headers = _headers(assessment)
     if status == 201:  # noqa: PLR2004
         headers["Location"] = links["self"]
     return Response(body.model_dump_json(), status, headers, "application/json")
@@ -114,11 +118,13 @@ def start_assessment(body: Start, user: TenantUser) -> Response:
     "/{assessment_id}",
     summary="An assessment with its answers",
     response_model=AssessmentBody,
-    responses=responses(401, 403, 404, 503),
+    responses=responses(401, 403, 404, 503) | {304: {"description": "Not changed since the given ETag"}},
 )
-def get_assessment(assessment_id: UUID, user: TenantUser) -> Response:
+def get_assessment(assessment_id: UUID, user: TenantUser, known: IfNoneMatch) -> Response:
     with unit_of_work(user) as uow:
         assessment = uow.assessments.read(assessment_id)
+    if unchanged(known, assessment.revision):
+        return Response(status_code=304, headers=_headers(assessment))
     return _respond(assessment)
 
 

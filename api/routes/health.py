@@ -2,16 +2,18 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api.errors import responses
+from domain.errors import Unavailable
 from infra import database
 
 router = APIRouter(prefix="/v1/health", tags=["health"])
 
 
 class Health(BaseModel):
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok"]
 
 
 @router.get("/live", summary="Whether the process answers")
@@ -19,9 +21,8 @@ def live() -> Health:
     return Health(status="ok")
 
 
-@router.get("/ready", summary="Whether the service can do its work", responses={503: {"model": Health}})
-def ready(response: Response) -> Health:
-    if database.is_ready():
-        return Health(status="ok")
-    response.status_code = 503
-    return Health(status="unavailable")
+@router.get("/ready", summary="Whether the service can do its work", responses=responses(503))
+def ready() -> Health:
+    if not database.is_ready():
+        raise Unavailable("not ready")
+    return Health(status="ok")

@@ -1,25 +1,27 @@
 """The status resource: poll, wait, cancel."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
 from api.context import request_id
-from api.errors import responses
-from api.headers import PreferWait, etag
+from api.errors import HttpProblem, responses
+from api.headers import IfNoneMatch, PreferWait, etag, unchanged
 from api.models import JobBody, job_body
 from api.waiting import JobWatch
+from domain.errors import Unavailable
 from domain.jobs import Job
 from domain.tenancy import Context
 from infra.database import unit_of_work
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 RETRY_AFTER_S = "1"
+KEPT = timedelta(days=30)
 
 
 def read_job(user: Context, job_id: UUID) -> Job:
@@ -28,18 +30,25 @@ def read_job(user: Context, job_id: UUID) -> Job:
 
 
 async def wait_for(request: Request, user: Context, job: Job, seconds: int) -> Job:
-    """The job once it has ended, or as it is after `seconds`."""
+    """The job once it has ended, or as it is after `seconds`. Never worse than not to wait: where the database fails
+    meanwhile, the job as it was. (After a submit a 503 would even be wrong: the answers are stored.)
+    """
     if not seconds or job.is_final:
         return job
     watch: JobWatch = request.app.state.watch
-    return await watch.until_final(job, lambda: run_in_threadpool(read_job, user, job.id), seconds)
+    try:
+        return await watch.until_final(job, lambda: run_in_threadpool(read_job, user, job.id), seconds)
+    except Unavailable:
+        return job
+
+
+def _headers(job: Job) -> dict[str, str]:
+    always = {"ETag": etag(job.revision), "Cache-Control": "private, no-cache"}
+    return always if job.is_final else always | {"Retry-After": RETRY_AFTER_S}
 
 
 def job_response(job: Job, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    own = {"ETag": etag(job.revision), "Cache-Control": "private, no-cache"}
-    if not job.is_final:
-        own["Retry-After"] = RETRY_AFTER_S
-    return Response(job_body(job).model_dump_json(), status, own | dict(headers or {}), "application/json")
+    return Response(job_body(job).model_dump_json(), status, _headers(job) | dict(headers or {}), "application/json")
 
 
 def applied(seconds: int) -> dict[str, str]:
@@ -50,23 +59,24 @@ def applied(seconds: int) -> dict[str, str]:
     "/{job_id}",
     summary="How a job is doing",
     response_model=JobBody,
-    responses=responses(401, 403, 404, 503) | {304: {"description": "Not changed since the given ETag"}},
+    responses=responses(401, 403, 404, 410, 503) | {304: {"description": "Not changed since the given ETag"}},
 )
 async def get_job(
     job_id: UUID,
     request: Request,
     user: TenantUser,
     wait: PreferWait,
-    if_none_match: Annotated[str | None, Header()] = None,
+    known: IfNoneMatch,
 ) -> Response:
-    """Always 200 while the job is kept, however it ended. With `Prefer: wait=N` (at most 20 s) it answers as soon as
-    the job has ended.
+    """Always 200 while the job is kept, however it ended; 410 when that is 30 days ago. With `Prefer: wait=N` (at most
+    20 s) it answers as soon as the job has ended.
     """
     job = await run_in_threadpool(read_job, user, job_id)
+    if job.finished_at is not None and datetime.now(UTC) - job.finished_at > KEPT:
+        raise HttpProblem("job_gone")
     job = await wait_for(request, user, job, wait)
-    if if_none_match is not None and etag(job.revision) in if_none_match:
-        headers = {"ETag": etag(job.revision), "Cache-Control": "private, no-cache"}
-        return Response(status_code=304, headers=headers if job.is_final else headers | {"Retry-After": RETRY_AFTER_S})
+    if unchanged(known, job.revision):
+        return Response(status_code=304, headers=_headers(job) | applied(wait))
     return job_response(job, headers=applied(wait))
 
 

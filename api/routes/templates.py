@@ -1,8 +1,8 @@
 """What can be assessed."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from api.auth import TenantUser
@@ -12,6 +12,9 @@ from domain.assessments.template import Template
 from infra.database import unit_of_work
 
 router = APIRouter(prefix="/v1/templates", tags=["templates"], route_class=StrictRoute)
+
+
+TemplateId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", examples=["low-back-pain"])]
 
 
 class TemplateSummary(BaseModel):
@@ -52,7 +55,7 @@ def list_templates(user: TenantUser) -> TemplateList:
 
 
 @router.get("/{template_id}", summary="The newest version of a template", responses=responses(401, 403, 404, 503))
-def get_template(template_id: str, user: TenantUser) -> TemplateBody:
+def get_template(template_id: TemplateId, user: TenantUser) -> TemplateBody:
     with unit_of_work(user) as uow:
         ref = uow.templates.find(template_id)
         template = uow.templates.get(ref.id, ref.content_hash)

@@ -39,7 +39,7 @@ create function app.job_may_move(p_from text, p_to text) returns boolean languag
         ('queued', 'running'), ('queued', 'canceled'),
         ('running', 'retrying'), ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled'), ('running', 'dead'),
         ('retrying', 'running'), ('retrying', 'canceled'), ('retrying', 'dead'),
-        ('dead', 'running')) $$;
+        ('dead', 'running'), ('dead', 'canceled')) $$;
 
 create function app.guard_job() returns trigger language plpgsql as $$
 begin
@@ -64,6 +64,11 @@ begin
     perform app.set_context(p_tenant, p_user, p_role);
     select * into v from jobs where tenant_id = p_tenant and id = p_job for update;
     if not found then return; end if;
+    if v.status in ('succeeded', 'failed', 'canceled') then
+        raise exception 'job is final' using errcode = 'FF409';
+    end if;
+    update attempts set ended_at = now(), outcome = 'canceled'
+        where tenant_id = p_tenant and job_id = p_job and stage = v.stage and number = v.attempt and ended_at is null;
     update jobs set status = 'canceled', lease_until = null, revision = revision + 1, updated_at = now(), finished_at = now()
         where tenant_id = p_tenant and id = p_job returning * into v;
     insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
