@@ -105,7 +105,8 @@ class Emulator:
 
     def _environment(self, port: int) -> dict[str, str]:
         state = self.directory / "emulator"
-        (state / "tmp").mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, exist_ok=True)  # it holds the key that signs tokens
+        (state / "tmp").mkdir(exist_ok=True)
         return {
             "PATH": os.defpath,
             "BIND_HOST": LOOPBACK,

@@ -88,7 +88,8 @@ def launched(
 
 def open_log(log: Path) -> BinaryIO:
     """For appending; a log that has grown long is put aside first."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_LIMIT:
         log.replace(log.with_suffix(".log.1"))
     return log.open("ab")
