@@ -1,7 +1,7 @@
 """Bodies that are not strictly JSON, or not the right JSON: a 4xx problem, nothing changed, no value repeated."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,7 +47,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.fixture
-def operations(api_alone: TestClient, person: Callable[..., Person]) -> Iterator[dict[str, Callable[..., Any]]]:
+def operations(api_alone: TestClient, person: Callable[..., Person]) -> dict[str, Callable[..., Any]]:
     """Every operation that takes a body: `send(content, headers)`."""
     member = person("acme")
     started = api_alone.post("/v1/assessments", json={"template_id": "low-back-pain"}, headers=member.headers)
@@ -61,7 +61,7 @@ def operations(api_alone: TestClient, person: Callable[..., Person]) -> Iterator
 
         return send
 
-    yield {
+    return {
         "start": of("POST", "/v1/assessments"),
         "save": of("PATCH", path),
         "submit": lambda content, **headers: of("POST", f"{path}/submit")(
