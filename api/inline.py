@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _call(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     return function(*args, **kwargs)
 
 

@@ -12,7 +12,10 @@ ENGINE_VERSION = "1.0.0"  # raised whenever the same answers could give another 
 class Frozen(BaseModel):
     """A value. JSON names are camelCase, so that they read like the FHIR R4 Questionnaire they map to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # Built by first use: a poll or a health check needs no template, and building all of them is a tenth of a cold start.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 LinkId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
