@@ -18,8 +18,8 @@ def doctor(
     findings = diagnose(data_dir, port)
     for finding in findings:
         mark = "[red]✗[/]" if finding.mend else "[green]✓[/]"
-        console.print(f"{mark} {finding.subject}: {finding.state}", highlight=False)
+        console.print(f"{mark} {finding.subject}: {finding.state}", highlight=False, soft_wrap=True)
         if finding.mend:
-            console.print(f"    -> {finding.mend}", highlight=False)
+            console.print(f"    -> {finding.mend}", highlight=False, soft_wrap=True)
     if any(finding.mend for finding in findings):
         raise typer.Exit(1)

@@ -42,7 +42,7 @@ def serve(directory: Path, wanted: Wanted, console: Console, then: Callable[[dic
             for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(name, signal.SIG_IGN)  # stopping in order takes seconds and has an end
             ended = stop_parts(directory)
-            console.print(f"Stopped {ended} processes. The data stays in {directory}.", highlight=False)
+            console.print(f"Stopped {ended} processes. The data stays in {directory}.", highlight=False, soft_wrap=True)
 
 
 def _keep_whole(directory: Path, wanted: Wanted, console: Console) -> NoReturn:

@@ -68,11 +68,7 @@ def stack_environment(
 
 def inherited() -> dict[str, str]:
     """What a process of the stack keeps of this machine's environment: nobody's AWS settings, and no proxy."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "FFP_", "PYTEST_", "COV_CORE_"))
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "FFP_"))}
     past = kept.get("NO_PROXY") or kept.get("no_proxy")
     direct = ",".join(filter(None, (past, "127.0.0.1,localhost")))
     return {**kept, "NO_PROXY": direct, "no_proxy": direct, "PYTHONUNBUFFERED": "1"}
