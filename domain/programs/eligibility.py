@@ -32,7 +32,7 @@ def eligible(spec: ProgramSpec, library: Library) -> Eligible:
             caps[tag] = min(cap, caps.get(tag, cap))
     roles: dict[Role, list[Exercise]] = {"warm": [], "main": [], "cardio": [], "balance": [], "cool": []}
     for exercise in library.exercises:
-        if exercise.level <= spec.ceiling and owned.issuperset(exercise.equipment):
-            if all(level <= caps.get(tag, level) for tag, level in exercise.stress.items()):
-                roles[exercise.role].append(exercise)
+        safe = all(level <= caps.get(tag, level) for tag, level in exercise.stress.items())
+        if safe and exercise.level <= spec.ceiling and owned.issuperset(exercise.equipment):
+            roles[exercise.role].append(exercise)
     return Eligible({role: tuple(found) for role, found in roles.items()}, max_effort)

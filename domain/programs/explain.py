@@ -34,9 +34,7 @@ def reasons(candidate: Candidate, problem: Problem, spec: ProgramSpec, light: bo
         why.append(f"I13:{candidate.group}")
     if candidate.regional:
         why.append(f"I22:{spec.region}")
-    why += [
-        f"I16:{muscle}" for muscle, halves in candidate.halves if halves > 1 and muscle in problem.targets
-    ]
+    why += [f"I16:{muscle}" for muscle, halves in candidate.halves if halves > 1 and muscle in problem.targets]
     if light:
         why.append("I10")
     why.append(f"P03:{candidate.fit}")

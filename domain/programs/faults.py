@@ -71,9 +71,7 @@ class Faults:
             or any(muscle in full for muscle, _ in self._problem.candidates[index].halves)
         }
 
-    def _totals(
-        self, counts: dict[int, int], sets: dict[int, int]
-    ) -> tuple[dict[Muscle, int], dict[str, int], int]:
+    def _totals(self, counts: dict[int, int], sets: dict[int, int]) -> tuple[dict[Muscle, int], dict[str, int], int]:
         """Half-sets per muscle, sets per group, all sets."""
         muscles: dict[Muscle, int] = {}
         groups: dict[str, int] = {"push": 0, "pull": 0, "knee": 0, "hip": 0}
@@ -92,6 +90,7 @@ class Faults:
         problem = self._problem
         muscles, groups, total = self._totals(counts, sets)
         faults = SLOT * sum(max(0, n - problem.candidates[i].most_sessions) for i, n in counts.items())
+        faults += SLOT * max(0, len(counts) - problem.distinct)
         fewest, most = problem.sets_a_week
         faults += 3 * (max(0, fewest - total) + max(0, total - most))
         faults += sum(n - problem.cap_a_week for n in muscles.values() if n > problem.cap_a_week)

@@ -41,7 +41,9 @@ class Frozen(BaseModel):
 
 
 class Dose(Frozen):
-    """What one prescription is: reps at `sec_per_rep` seconds, a hold or continuous work in seconds, rest in seconds."""
+    """What one prescription is: reps of `sec_per_rep` seconds, or seconds of a hold or of
+    continuous work; rest in seconds.
+    """
 
     type: Literal["reps", "hold", "continuous"]
     sets: int = Field(ge=1, le=6)
@@ -52,9 +54,7 @@ class Dose(Frozen):
 
     @model_validator(mode="after")
     def _fields_of_its_type(self) -> Self:
-        if self.type == "reps" and (
-            self.reps is None or self.sec_per_rep is None or self.seconds is not None
-        ):
+        if self.type == "reps" and (self.reps is None or self.sec_per_rep is None or self.seconds is not None):
             raise ValueError("a dose of reps needs reps and sec_per_rep, and no seconds")
         if self.type != "reps" and (self.seconds is None or self.reps is not None):
             raise ValueError(f"a {self.type} dose needs seconds, and no reps")
@@ -173,9 +173,7 @@ class Library(Frozen):
             stem, _, severity = name.rpartition("_")
             for milder in SEVERITIES[: SEVERITIES.index(severity)] if severity in SEVERITIES else ():
                 below = self.conditions.get(f"{stem}_{milder}")
-                loose = [
-                    tag for tag, cap in (below.max if below else {}).items() if rule.max.get(tag, 3) > cap
-                ]
+                loose = [tag for tag, cap in (below.max if below else {}).items() if rule.max.get(tag, 3) > cap]
                 found += [f"{name}: allows more {tag} than {stem}_{milder}" for tag in loose]
         return found
 

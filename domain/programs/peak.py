@@ -92,9 +92,7 @@ def _direct(candidate: Candidate) -> tuple[Muscle, ...]:
     return candidate.exercise.primary_muscles
 
 
-def _main(
-    candidate: Candidate, sets: int, spec: ProgramSpec, problem: Problem, pool: Eligible, fresh: bool
-) -> Line:
+def _main(candidate: Candidate, sets: int, spec: ProgramSpec, problem: Problem, pool: Eligible, fresh: bool) -> Line:
     exercise = candidate.exercise
     effort = min(MAIN_EFFORT[spec.severity][spec.level], pool.max_effort)
     light = effort >= HARD and not fresh
@@ -108,10 +106,8 @@ def _main(
     )
 
 
-def _fixed(
-    exercise: Exercise, role: Role, amount: Amount, effort: int, pool: Eligible, spec: ProgramSpec
-) -> Line:
-    why = ("I03", "I04", "I05", "I23" if role == "balance" else f"I12:{role}")
+def _fixed(exercise: Exercise, role: Role, amount: Amount, effort: int, pool: Eligible, spec: ProgramSpec) -> Line:
+    why: tuple[str, ...] = ("I03", "I04", "I05", "I23" if role == "balance" else f"I12:{role}")
     if spec.region in exercise.regions:
         why += (f"P02:{spec.region}",)
     return Line(exercise, role, amount, amount.size, min(effort, pool.max_effort), why)

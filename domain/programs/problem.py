@@ -5,7 +5,7 @@ every session of the week, because a person remembers one prescription per exerc
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from domain.programs.dosing import Amount, library_size, quarters, scaled
@@ -26,6 +26,7 @@ from domain.programs.rules import (
     GROUPS_FROM_MINUTES,
     MAIN_COUNT,
     MAIN_SETS,
+    MOST_DIFFERENT,
     MUSCLES_OF_REGION,
     PEAK_SHARE,
     REGIONAL_COVERED_HALVES,
@@ -81,6 +82,7 @@ class Problem:
     candidates: tuple[Candidate, ...]
     sessions: int
     count: tuple[int, int]
+    distinct: int
     sets_a_week: tuple[int, int]
     regional: int
     groups: tuple[Group, ...]
@@ -103,7 +105,6 @@ class Week:
     sets: dict[int, int]
     solver: Literal["highs", "greedy"]
     bound: int | None = None
-    notes: tuple[str, ...] = field(default=())
 
 
 WeekSolver = Callable[[Problem], Week | None]
@@ -124,6 +125,7 @@ def problem_of(
         candidates=tuple(_candidate(e, spec, library, grade, relaxed) for e in pool.by_role["main"]),
         sessions=spec.days,
         count=(fewest - 1 if "I12" in relaxed else fewest, most),
+        distinct=MOST_DIFFERENT[spec.minutes],
         sets_a_week=(0 if "I12" in relaxed else lo * spec.days, hi * spec.days),
         regional=0 if "I22" in relaxed else REGIONAL_PER_SESSION[spec.minutes],
         groups=() if spec.minutes < GROUPS_FROM_MINUTES or "I13" in relaxed else REQUIRED_GROUPS,
@@ -148,8 +150,7 @@ def _candidate(
         group=exercise.group,
         chain=library.chain_of[exercise.id],
         regional=regional,
-        halves=tuple((m, 2) for m in exercise.primary_muscles)
-        + tuple((m, 1) for m in exercise.secondary_muscles),
+        halves=tuple((m, 2) for m in exercise.primary_muscles) + tuple((m, 1) for m in exercise.secondary_muscles),
         options=tuple(_option(exercise, sets, spec) for sets in range(fewest, most + 1)),
         most_sessions=spec.days if exempt else (spec.days + 1) // 2,
     )
@@ -188,21 +189,22 @@ def _targets(spec: ProgramSpec) -> dict[Muscle, int]:
     return targets
 
 
+def covered(problem: Problem, week: Week) -> list[int]:
+    """Half-sets of each target muscle that count: what the week gives it, up to its target, in target order."""
+    halves: dict[Muscle, int] = {}
+    for session in week.sessions:
+        for index in session:
+            for muscle, per_set in problem.candidates[index].halves:
+                halves[muscle] = halves.get(muscle, 0) + per_set * week.sets[index]
+    return [min(target, halves.get(muscle, 0)) for muscle, target in problem.targets.items()]
+
+
 def objective(problem: Problem, week: Week) -> int:
     """Fit of all sets + distinct exercises + half-sets that count towards coverage.
 
     The covered half-sets are the deficit of the design turned round: the same order of weeks, but an empty week is
     worth 0, so that a relative gap means something for every spec.
     """
-    counts: dict[int, int] = {}
-    for session in week.sessions:
-        for index in session:
-            counts[index] = counts.get(index, 0) + 1
-    worth = WORTH_DISTINCT * len(counts)
-    halves: dict[Muscle, int] = {}
-    for index, count in counts.items():
-        candidate, sets = problem.candidates[index], count * week.sets[index]
-        worth += candidate.fit * sets
-        for muscle, per_set in candidate.halves:
-            halves[muscle] = halves.get(muscle, 0) + per_set * sets
-    return worth + WORTH_HALF_SET * sum(min(goal, halves.get(m, 0)) for m, goal in problem.targets.items())
+    done = [index for session in week.sessions for index in session]
+    fit = sum(problem.candidates[index].fit * week.sets[index] for index in done)
+    return fit + WORTH_DISTINCT * len(set(done)) + WORTH_HALF_SET * sum(covered(problem, week))

@@ -21,24 +21,26 @@ WARM_SETS: dict[Minutes, int] = {20: 1, 30: 1, 45: 2, 60: 2}
 COOL_SETS = 2  # ACSM 2011: about 60 s a stretch, both sides, in total
 BALANCE_SETS = 2
 BALANCE_DAYS = 3  # WHO 2020, or all days if fewer
-CARDIO_MINUTES: dict[Minutes, tuple[int, int]] = {20: (2, 30), 30: (3, 30), 45: (5, 30), 60: (8, 30)}
+CARDIO_MINUTES: dict[Minutes, tuple[int, int]] = {20: (2, 30), 30: (3, 30), 45: (5, 30), 60: (8, 36)}
 
 # Main sets of an average session, by grade. Neighbouring ranges only touch, so a lower grade never works more.
 MAIN_SETS: dict[Minutes, tuple[tuple[int, int], ...]] = {
-    20: ((6, 7), (7, 8), (8, 9), (9, 10), (10, 11)),
+    20: ((6, 6), (6, 7), (7, 8), (8, 9), (9, 10)),
     30: ((10, 11), (11, 12), (12, 13), (13, 14), (14, 16)),
     45: ((12, 13), (13, 14), (14, 16), (16, 18), (18, 21)),
     60: ((15, 16), (16, 17), (17, 19), (19, 22), (22, 26)),
 }
-SETS_OF_AN_EXERCISE: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (2, 3), (2, 4), (2, 4))
+SETS_OF_AN_EXERCISE: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (2, 3), (2, 3), (2, 3))
 
 # Share of the library's reps or seconds that the peak week reaches, in percent [P].
-PEAK_SHARE: dict[Severity, int] = {"mild": 100, "moderate": 90, "severe": 80}
+PEAK_SHARE: dict[Severity, int] = {"mild": 100, "moderate": 85, "severe": 65}
 START_SHARE = 75  # of the peak, in the first week
 
 REGIONAL_PER_SESSION: dict[Minutes, int] = {20: 1, 30: 2, 45: 2, 60: 2}
 GROUPS_FROM_MINUTES = 30  # from this length each session holds knee, hip, push, pull and core
 PATTERN_PER_SESSION = 2
+# Different main exercises in a week: about two sessions' worth, few enough to learn [P].
+MOST_DIFFERENT: dict[Minutes, int] = {20: 12, 30: 12, 45: 16, 60: 18}
 SESSION_CAP_HALVES = 20  # 10 fractional sets of one muscle in a session
 WEEK_CAP_HALVES: dict[Level, int] = {"beginner": 24, "intermediate": 32, "advanced": 40}  # 12, 16, 20 sets
 

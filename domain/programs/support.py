@@ -47,7 +47,7 @@ def _session(number: int, spec: ProgramSpec, library: Library, pool: Eligible, u
     taken: set[str] = set()
 
     def take(role: Role, count: int, sets: int) -> tuple[tuple[Exercise, Amount], ...]:
-        chosen = []
+        chosen: list[tuple[Exercise, Amount]] = []
         for _ in range(count):
             exercise = min(
                 (e for e in pool.by_role[role] if library.chain_of[e.id] not in taken),
@@ -66,9 +66,7 @@ def _session(number: int, spec: ProgramSpec, library: Library, pool: Eligible, u
     )
 
 
-def _reluctance(
-    exercise: Exercise, spec: ProgramSpec, used: Counter[str], patterns: set[str]
-) -> tuple[int, int, str]:
+def _reluctance(exercise: Exercise, spec: ProgramSpec, used: Counter[str], patterns: set[str]) -> tuple[int, int, str]:
     """Lowest first: a new pattern, for the region, not used yet this week, short; the id breaks ties."""
     length = quarters(exercise, Amount(1, library_size(exercise))) if exercise.role != "cardio" else 0
     cost = 6 * (exercise.pattern in patterns) + 4 * used[exercise.id] - 5 * (spec.region in exercise.regions)

@@ -43,12 +43,8 @@ Pattern = Literal[
     "shoulder_ir", "shoulder_raise", "squat", "stretch_ankle", "stretch_hip", "stretch_knee", "stretch_neck",
     "stretch_shoulder", "stretch_spine", "stretch_wrist", "wrist_ext", "wrist_flex",
 ]  # fmt: skip
-Kind = Literal[
-    "mobility", "activation", "stretch", "strength", "isometric", "power", "neural", "balance", "cardio"
-]
-Position = Literal[
-    "supine", "sitting", "quadruped", "prone", "standing", "side_lying", "half_kneeling", "hanging"
-]
+Kind = Literal["mobility", "activation", "stretch", "strength", "isometric", "power", "neural", "balance", "cardio"]
+Position = Literal["supine", "sitting", "quadruped", "prone", "standing", "side_lying", "half_kneeling", "hanging"]
 Laterality = Literal["bilateral", "alternating", "unilateral"]
 Phase = Literal["protect", "restore", "build", "perform"]
 
@@ -70,9 +66,7 @@ ROLE_OF_KIND: dict[Kind, Role] = {
     "activation": "main", "strength": "main", "isometric": "main", "power": "main",
 }  # fmt: skip
 
-HOUSEHOLD: frozenset[Equipment] = frozenset(
-    {"backpack", "bottle", "chair", "doorway", "stairs", "towel", "wall"}
-)
+HOUSEHOLD: frozenset[Equipment] = frozenset({"backpack", "bottle", "chair", "doorway", "stairs", "towel", "wall"})
 BASIC: frozenset[Equipment] = HOUSEHOLD | {"band", "dumbbell", "loop_band"}
 FULL_GYM: frozenset[Equipment] = BASIC | {
     "barbell", "bench", "bike", "cable", "kettlebell", "machine", "pullup_bar", "rack", "rower", "treadmill",

@@ -17,26 +17,30 @@ def progress(facts: Facts) -> Iterator[Violation]:
     plan = facts.plan
     for earlier, later in pairwise(facts.loading()):
         yield from _growth(facts, earlier, later)
-    in_a_row = 0
-    for number, week in enumerate(plan.weeks, start=1):
-        if week.number != number:
-            yield Violation("I39", f"week {week.number}", "weeks are not numbered in order")
-        in_a_row = 0 if week.deload else in_a_row + 1
-        if in_a_row > LOADING_IN_A_ROW:
-            yield Violation("I20", f"week {number}", f"{in_a_row} loading weeks in a row")
     for earlier, later in pairwise(plan.weeks):
         if later.deload and not earlier.deload:
             yield from _deload(facts, earlier, later)
-    if not WEEKS[0] <= len(plan.weeks) <= WEEKS[1]:
-        yield Violation("I39", "plan", f"{len(plan.weeks)} weeks")
-    if not REASSESS[0] <= plan.reassess_week <= min(REASSESS[1], len(plan.weeks)):
-        yield Violation("I39", "plan", f"re-assessment in week {plan.reassess_week}")
+    yield from _calendar(facts)
     yield from _proof(facts)
     for where, _, _, item, exercise in facts.lines():
         if not set(item.why) > ALWAYS_SAID:
             yield Violation("I42", where, f"{item.exercise} does not say what admitted and chose it")
         if exercise.regress_to is not None and facts.exercises[exercise.regress_to].level > exercise.level:
             yield Violation("I36", where, f"{item.exercise} regresses to a harder exercise")
+
+
+def _calendar(facts: Facts) -> Iterator[Violation]:
+    plan, in_a_row = facts.plan, 0
+    for number, week in enumerate(plan.weeks, start=1):
+        if week.number != number:
+            yield Violation("I39", f"week {week.number}", "weeks are not numbered in order")
+        in_a_row = 0 if week.deload else in_a_row + 1
+        if in_a_row > LOADING_IN_A_ROW:
+            yield Violation("I20", f"week {number}", f"{in_a_row} loading weeks in a row")
+    if not WEEKS[0] <= len(plan.weeks) <= WEEKS[1]:
+        yield Violation("I39", "plan", f"{len(plan.weeks)} weeks")
+    if not REASSESS[0] <= plan.reassess_week <= min(REASSESS[1], len(plan.weeks)):
+        yield Violation("I39", "plan", f"re-assessment in week {plan.reassess_week}")
 
 
 def _volumes(facts: Facts, week: Week) -> dict[str, int]:

@@ -13,6 +13,9 @@ ROLES = ("warm", "balance", "main", "cardio", "cool")
 MAIN = {20: (3, 4), 30: (5, 6), 45: (6, 8), 60: (6, 9)}
 WARM = (2, 3)
 COOL = (1, 2)
+FULL_FROM = 30  # minutes from which a session has cardio and all movements
+REGIONAL = {20: 1, 30: 2, 45: 2, 60: 2}
+CARDIO_S = (120, 2160)
 MOVEMENTS = ("knee", "hip", "push", "pull", "core")
 SAME_PATTERN = 2
 HALF_SETS = 20
@@ -67,9 +70,7 @@ def _time(facts: Facts, where: str, session: Session, deload: bool) -> Iterator[
         quarters = whole + (rest > 0)
         total += quarters
         if item.minutes * QUARTERS != quarters:
-            yield Violation(
-                "I07", where, f"{item.exercise}: {item.minutes} min, its dose takes {quarters / QUARTERS}"
-            )
+            yield Violation("I07", where, f"{item.exercise}: {item.minutes} min, its dose takes {quarters / QUARTERS}")
     if session.minutes * QUARTERS != total:
         yield Violation("I07", where, f"{session.minutes} min, its items take {total / QUARTERS}")
     tenths = (8, 12) if "I08" in facts.plan.relaxed else (9, 11)
@@ -106,20 +107,20 @@ def _counts(facts: Facts, where: str, session: Session) -> Iterator[Violation]:
         yield Violation("I12", where, f"{roles['warm']} warm-up exercises")
     if not COOL[0] <= roles["cool"] <= COOL[1]:
         yield Violation("I12", where, f"{roles['cool']} cool-down exercises")
-    if spec.minutes >= 30 and not roles["cardio"]:  # noqa: PLR2004  design/programs: cardio from 30 minutes
+    if spec.minutes >= FULL_FROM and not roles["cardio"]:
         yield Violation("I12", where, "no cardio")
     groups = {exercise.group for _, exercise in facts.main(session)}
-    if spec.minutes >= 30 and "I13" not in relaxed:  # noqa: holds from 30 minutes
+    if spec.minutes >= FULL_FROM and "I13" not in relaxed:  # noqa: holds from 30 minutes
         for movement in MOVEMENTS:
             if movement not in groups:
                 yield Violation("I13", where, f"no {movement} exercise")
     regional = sum(spec.region in exercise.regions for _, exercise in facts.main(session))
-    if regional < (1 if spec.minutes == 20 else 2) and "I22" not in relaxed:  # noqa:
+    if regional < REGIONAL[spec.minutes] and "I22" not in relaxed:  # noqa:
         yield Violation("I22", where, f"{regional} exercises for the region")
 
 
 def _dose(where: str, item: Item, exercise: Exercise, deload: bool) -> Iterator[Violation]:
-    """I25: the library's dose is the most; half of it the least. Cardio takes 2-30 whole minutes."""
+    """I25: the library's dose is the most; two fifths of it the least. Cardio takes 2-36 whole minutes."""
     dose = exercise.dose
     if (item.reps is None) == (item.seconds is None) or (item.reps is None) != (dose.reps is None):
         yield Violation("I25", where, f"{exercise.id}: exactly one of reps and seconds, as in the library")
@@ -128,10 +129,10 @@ def _dose(where: str, item: Item, exercise: Exercise, deload: bool) -> Iterator[
     if size is None or full is None:
         return
     if item.role == "cardio":
-        if not 120 <= size <= 1800 or size % 60:
+        if not CARDIO_S[0] <= size <= CARDIO_S[1] or size % 60:
             yield Violation("I25", where, f"{exercise.id}: {size} s of cardio")
-    elif not full <= 2 * size <= 2 * full:
-        yield Violation("I25", where, f"{exercise.id}: {size} outside half to all of {full}")
+    elif not 2 * full <= 5 * size <= 5 * full:
+        yield Violation("I25", where, f"{exercise.id}: {size} outside two fifths to all of {full}")
     fewest = 1 if deload or item.role != "main" else 2
     if not fewest <= item.sets <= SETS[1]:
         yield Violation("I25", where, f"{exercise.id}: {item.sets} sets")

@@ -11,11 +11,12 @@ CAPS = {"beginner": 24, "intermediate": 32, "advanced": 40}  # half-sets of one 
 BALANCE_DAYS = 3
 # Main sets of a week, per session, least and most: from severe pain to an advanced person with little or none.
 SETS = {
-    20: ((6, 7), (7, 8), (8, 9), (9, 10), (10, 11)),
+    20: ((6, 6), (6, 7), (7, 8), (8, 9), (9, 10)),
     30: ((10, 11), (11, 12), (12, 13), (13, 14), (14, 16)),
     45: ((12, 13), (13, 14), (14, 16), (16, 18), (18, 21)),
     60: ((15, 16), (16, 17), (17, 19), (19, 22), (22, 26)),
 }
+MOST_DIFFERENT = {20: 12, 30: 12, 45: 16, 60: 18}
 LEVELS = {"beginner": 2, "intermediate": 3, "advanced": 4}
 
 
@@ -38,8 +39,8 @@ def weeks(facts: Facts) -> Iterator[Violation]:
         if not week.deload:
             yield from _totals(facts, where, week)
     for name in facts.spec.conditions:
-        needed = facts.library.conditions[name].require
-        if needed is not None and not facts.spec.needs_balance:
+        rule = facts.library.conditions.get(name)
+        if rule is not None and rule.require is not None and not facts.spec.needs_balance:
             yield Violation("I23", "spec", f"{name} asks for balance work")
 
 
@@ -47,8 +48,7 @@ def _recovery(facts: Facts, where: str, earlier: Session, later: Session) -> Ite
     gap = (later.day - earlier.day) % 7
     if gap == 1:
         worked = [
-            {m for item, e in facts.main(s) if item.effort >= HARD for m in e.primary_muscles}
-            for s in (earlier, later)
+            {m for item, e in facts.main(s) if item.effort >= HARD for m in e.primary_muscles} for s in (earlier, later)
         ]
         for muscle in sorted(worked[0] & worked[1]):
             yield Violation("I10", where, f"{muscle} is worked hard on day {earlier.day} and the day after")
@@ -72,9 +72,10 @@ def _totals(facts: Facts, where: str, week: Week) -> Iterator[Violation]:
     fewest, most = SETS[spec.minutes][grade]
     total = sum(item.sets for item, _ in main)
     if total > most * spec.days or (total < fewest * spec.days and "I12" not in relaxed):
-        yield Violation(
-            "P04", where, f"{total} main sets, {fewest * spec.days} to {most * spec.days} are due"
-        )
+        yield Violation("P04", where, f"{total} main sets, {fewest * spec.days} to {most * spec.days} are due")
+    different = len({exercise.id for _, exercise in main})
+    if different > MOST_DIFFERENT[spec.minutes]:
+        yield Violation("P05", where, f"{different} different main exercises")
     for name, count in Counter(exercise.id for _, exercise in main).items():
         exempt = spec.region != "general" and spec.region in facts.exercises[name].regions
         if 2 * count > spec.days + 1 and not exempt and "P01" not in relaxed:

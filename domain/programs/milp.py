@@ -1,0 +1,169 @@
+"""The exact solver: HiGHS on the weekly model. The only module that imports it; workers only.
+
+1. The linear relaxation gives a bound on every week, and reduced costs that name the columns worth a look.
+2. An integer program over those columns nearly always comes within GAP of that bound.
+3. The counts are distributed over the sessions; if that fails, the week is cut off and the next best one is tried.
+4. If the bound is still too far away, the integer program over all columns, started from that week, tightens it.
+
+Deterministic: one thread, fixed seed, stops by gap and node count. The clock is a guard far outside normal times.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import floor, inf
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+
+from domain.programs.distribution import distribute
+from domain.programs.problem import Problem, Week, covered, objective
+from domain.programs.weekly import Weekly, weekly_model
+
+GAP = 0.02  # what counts as proven: the objective is within this share of the bound
+KERNELS = (60, 160)  # columns of the small program, and of the second try
+OPTIONS: dict[str, bool | int | float] = {
+    "output_flag": False,
+    "threads": 1,
+    "random_seed": 1,
+    "mip_rel_gap": 0.015,  # a little less than GAP: distribution may cost something
+    "mip_max_nodes": 4000,
+    "time_limit": 10.0,  # a guard, far outside normal times
+    # Three root heuristics that cost half of the time here and find nothing: the kernel is already small.
+    "mip_heuristic_run_root_reduced_cost": False,
+    "mip_heuristic_run_feasibility_jump": False,
+    "mip_detect_symmetry": False,
+}
+EPSILON = 1e-9
+Vector = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+# Percent of the session time that the weekly model leaves free, try by try (see weekly_model).
+SLACK = (2, 4, 7, 10, 14, 18)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Values and reduced costs of all variables, the objective, and the bound proved for all weeks."""
+
+    values: Vector
+    reduced: Vector
+    objective: float
+    bound: float
+
+
+def solve_week(problem: Problem) -> Week | None:
+    """The best week found, with a bound that no week of this problem exceeds. None if there is no week."""
+    everything = weekly_model(problem)
+    relaxed = _run(everything, whole=False)
+    if relaxed is None:
+        return None
+    week = _week(problem, relaxed)
+    bound = relaxed.bound
+    if week is None or objective(problem, week) < (1 - GAP) * bound:
+        proven = _run(everything, start=None if week is None else _values(problem, everything, week))
+        if proven is not None:
+            bound = min(bound, proven.bound)
+            found = (week, _distributed(problem, everything, proven))
+            week = max((w for w in found if w is not None), key=lambda w: objective(problem, w), default=None)
+    return None if week is None else Week(week.sessions, week.sets, "highs", bound=floor(bound + EPSILON))
+
+
+def _week(problem: Problem, relaxed: _Solution) -> Week | None:
+    """The best week of the small programs that could be distributed."""
+    enough = (1 - GAP) * relaxed.bound
+    cuts: list[list[int]] = []
+    for slack in SLACK:
+        model = weekly_model(problem, slack)
+        for cut in cuts:
+            model.forbid(cut)
+        found = _from_few_columns(model, relaxed, enough)
+        if found is not None:
+            week = _distributed(problem, model, found)
+            if week is not None:
+                return week
+            cuts.append(_chosen(model, found))
+    return None
+
+
+def _from_few_columns(model: Weekly, relaxed: _Solution, enough: float) -> _Solution | None:
+    """Columns of the relaxed solution and those that would cost it least; more of them if that is not enough."""
+    count = len(model.columns)
+    price = np.where(relaxed.values[:count] > EPSILON, inf, relaxed.reduced[:count])
+    order = np.argsort(-price, kind="stable")
+    best: _Solution | None = None
+    for size in KERNELS:
+        mask = np.zeros(count, dtype=bool)
+        mask[order[:size]] = True
+        found = _run(model, mask)
+        if found and (best is None or found.objective > best.objective):
+            best = found
+        if best and best.objective >= enough:
+            break
+    return best or _run(model)
+
+
+def _values(problem: Problem, model: Weekly, week: Week) -> list[float]:
+    """The week as values of the model's variables."""
+    counts = Counter(index for session in week.sessions for index in session)
+    used = {(index, count, week.sets[index]) for index, count in counts.items()}
+    chosen = [float((c.index, c.sessions, c.sets) in used) for c in model.columns]
+    return chosen + [float(halves) for halves in covered(problem, week)]
+
+
+def _chosen(model: Weekly, found: _Solution) -> list[int]:
+    return [number for number in range(len(model.columns)) if found.values[number] > 0.5]  # noqa: PLR2004  binary
+
+
+def _distributed(problem: Problem, model: Weekly, found: _Solution) -> Week | None:
+    columns = [model.columns[number] for number in _chosen(model, found)]
+    counts = {column.index: column.sessions for column in columns}
+    sets = {column.index: column.sets for column in columns}
+    sessions = distribute(problem, counts, sets)
+    return None if sessions is None else Week(tuple(tuple(items) for items in sessions), sets, "highs")
+
+
+def _run(
+    model: Weekly, mask: Mask | None = None, *, whole: bool = True, start: list[float] | None = None
+) -> _Solution | None:
+    """Solve over the columns of `mask` (all without one), from `start` if given. None if there is no solution."""
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    for option, value in OPTIONS.items():
+        solver.setOptionValue(option, value)
+    solver.passModel(_program(model, mask, whole))
+    if start is not None:
+        known = highspy.HighsSolution()
+        known.col_value = start
+        solver.setSolution(known)
+    solver.run()
+    info = solver.getInfo()
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return None
+    solution = solver.getSolution()
+    bound = info.mip_dual_bound if whole else info.objective_function_value
+    return _Solution(np.array(solution.col_value), np.array(solution.col_dual), info.objective_function_value, bound)
+
+
+def _program(model: Weekly, mask: Mask | None, whole: bool) -> highspy.HighsLp:
+    count = len(model.columns)
+    upper = np.array(model.upper, dtype=float)
+    if mask is not None:
+        upper[:count][~mask] = 0.0
+    lengths = [len(terms) for _, _, terms in model.rows]
+    program = highspy.HighsLp()
+    program.num_col_ = len(model.worth)
+    program.num_row_ = len(model.rows)
+    program.sense_ = highspy.ObjSense.kMaximize
+    program.col_cost_ = np.array(model.worth, dtype=float)
+    program.col_lower_ = np.zeros(len(model.worth))
+    program.col_upper_ = upper
+    program.row_lower_ = np.array([low for low, _, _ in model.rows])
+    program.row_upper_ = np.array([high for _, high, _ in model.rows])
+    matrix = program.a_matrix_
+    matrix.format_ = highspy.MatrixFormat.kRowwise
+    matrix.start_ = np.concatenate([[0], np.cumsum(lengths)])
+    matrix.index_ = np.array([number for _, _, terms in model.rows for number, _ in terms])
+    matrix.value_ = np.array([value for _, _, terms in model.rows for _, value in terms], dtype=float)
+    if whole:
+        kinds = [highspy.HighsVarType.kInteger] * count
+        program.integrality_ = kinds + [highspy.HighsVarType.kContinuous] * (len(model.worth) - count)
+    return program
