@@ -14,13 +14,28 @@ from infra import audit
 from infra.jobs import job_columns, job_from
 from infra.rows import Row, TenantConnection
 
-_READ = """
-    select a.id, a.user_id, a.status, a.answers, a.revision, a.created_at, a.updated_at, a.submitted_at,
-        t.id as template_id, t.slug, t.version, t.content_hash, j.id as job_id
+_COLUMNS = """a.id, a.user_id, a.status, a.answers, a.revision, a.created_at, a.updated_at, a.submitted_at,
+        t.id as template_id, t.slug, t.version, t.content_hash"""
+_READ = f"""
+    select {_COLUMNS}, j.id as job_id
     from assessments a
     join templates t on t.id = a.template_id
     left join jobs j on j.tenant_id = a.tenant_id and j.assessment_id = a.id
-    where a.tenant_id = %s and a.id = %s"""
+    where a.tenant_id = %s and a.id = %s"""  # noqa: S608
+# An update that changes nothing, because it waits for a twin and finds the draft that is open after that.
+_START = f"""
+    with a as (
+        insert into assessments (tenant_id, id, user_id, template_id) values (%s, %s, %s, %s)
+        on conflict (tenant_id, user_id, template_id) where status = 'draft'
+        do update set revision = assessments.revision
+        returning *, xmax = 0 as made)
+    select {_COLUMNS}, null::uuid as job_id, a.made from a join templates t on t.id = a.template_id"""  # noqa: S608
+_SAVE = f"""
+    with a as (
+        update assessments set answers = %s, revision = revision + 1, updated_at = now()
+        where tenant_id = %s and id = %s and status = 'draft' and revision = %s
+        returning *)
+    select {_COLUMNS}, null::uuid as job_id from a join templates t on t.id = a.template_id"""  # noqa: S608
 _OPEN = f"""select template_id, template_hash, status, answers, revision, key_hash, job_id,
     {job_columns("key_job", "key_")} from app.open_submission(%s, %s, %s, %s, %s, %s)"""  # noqa: S608
 _SUBMIT = f"""select replayed, {job_columns("job", "job_")}
@@ -38,16 +53,13 @@ class AssessmentRepository:
         self._context = connection.context
 
     def start(self, assessment_id: UUID, template_id: UUID) -> tuple[Assessment, bool]:
-        # An update that changes nothing, because it waits for a twin and finds the draft that is open after that.
-        [found] = self._connection.execute(
-            """insert into assessments (tenant_id, id, user_id, template_id) values (%s, %s, %s, %s)
-               on conflict (tenant_id, user_id, template_id) where status = 'draft'
-               do update set revision = assessments.revision returning id, xmax = 0 as made""",
-            (self._context.tenant_id, assessment_id, self._context.user_id, template_id),
+        [row] = self._connection.execute(
+            _START, (self._context.tenant_id, assessment_id, self._context.user_id, template_id)
         )
-        if found["made"]:
-            self._audit("assessment.started", assessment_id, self._context.user_id)
-        return self.read(found["id"]), found["made"]
+        made = row.pop("made")
+        if made:
+            self._audit("assessment.started", row)
+        return _assessment(row), made
 
     def read(self, assessment_id: UUID) -> Assessment:
         rows = self._connection.execute(_READ, (self._context.tenant_id, assessment_id))
@@ -58,16 +70,11 @@ class AssessmentRepository:
 
     def save(self, assessment_id: UUID, revision: int, answers: Answers) -> Assessment:
         """Replace the draft's answers. Raises StaleRevision unless it still is at `revision`."""
-        changed = self._connection.execute(
-            """update assessments set answers = %s, revision = revision + 1, updated_at = now()
-               where tenant_id = %s and id = %s and status = 'draft' and revision = %s
-               returning user_id""",
-            (Jsonb(answers), self._context.tenant_id, assessment_id, revision),
-        )
-        if not changed:
+        rows = self._connection.execute(_SAVE, (Jsonb(answers), self._context.tenant_id, assessment_id, revision))
+        if not rows:
             raise StaleRevision
-        self._audit("assessment.saved", assessment_id, changed[0]["user_id"])
-        return self.read(assessment_id)
+        self._audit("assessment.saved", rows[0])
+        return _assessment(rows[0])
 
     def open_submission(self, assessment_id: UUID, route: str, key: str) -> OpenSubmission:
         rows = self._connection.read(_OPEN, (assessment_id, route, key))
@@ -124,5 +131,5 @@ class AssessmentRepository:
             audit.record_read(self._connection, "result", assessment_id, rows[0]["user_id"])
         return [ScoreRecord(**row) for row in rows]
 
-    def _audit(self, action: str, assessment_id: UUID, owner_id: UUID | None) -> None:
-        audit.record(self._connection, action, "assessment", assessment_id, owner_id)
+    def _audit(self, action: str, row: Row) -> None:
+        audit.record(self._connection, action, "assessment", row["id"], row["user_id"])

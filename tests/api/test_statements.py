@@ -1,0 +1,90 @@
+"""What each request costs at the database: statements, and round trips (BEGIN and COMMIT are round trips too)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from starlette.testclient import TestClient
+
+from infra import database
+from tests.answers import low_back_pain
+from tests.conftest import Database, Person, forget
+from tests.statements import Asked, Recorder
+
+Ask = Callable[[], Any]
+
+
+@pytest.fixture
+def recorder(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    with Recorder(db.app_url) as found:
+        monkeypatch.setenv("FFP_DATABASE_URL", found.url)
+        forget()
+        yield found
+        forget()
+
+
+@pytest.fixture
+def cost(recorder: Recorder) -> Callable[[Ask], Asked]:
+    def measure(ask: Ask) -> Asked:
+        database.is_ready()  # a connection is there
+        with recorder.count() as asked:
+            answer = ask()
+        assert answer.is_success or answer.status_code == 304, answer.text
+        return asked
+
+    return measure
+
+
+def test_the_cost_of_the_main_job(
+    recorder: Recorder,
+    api: TestClient,
+    person: Callable[..., Person],
+    cost: Callable[[Ask], Asked],
+    work: Callable[[], int],
+) -> None:
+    who = person("acme")
+
+    def get(path: str, **headers: str) -> Ask:
+        return lambda: api.get(path, headers=who.headers | headers)
+
+    def start() -> Any:
+        return api.post("/v1/assessments", json={"template_id": "low-back-pain"}, headers=who.headers)
+
+    first = start()  # the template is parsed once a process
+    path, body = first.headers["location"], {"answers": low_back_pain()}
+    api.patch(path, json=body, headers=who.headers | {"If-Match": '"1"'})
+
+    def save() -> Any:
+        return api.patch(path, json={"answers": {"nprs_now": 4}}, headers=who.headers | {"If-Match": '"2"'})
+
+    def submit(key: str) -> Ask:
+        headers = who.headers | {"If-Match": '"3"', "Idempotency-Key": key}
+        return lambda: api.post(f"{path}/submit", json=body, headers=headers)
+
+    key = str(uuid4())
+    costs = {"resume": cost(start), "read": cost(get(path)), "save": cost(save), "submit": cost(submit(key))}
+    costs["replay"] = cost(submit(key))
+    work()
+    job = api.get(path, headers=who.headers).json()["links"]["job"]
+    done = api.get(job, headers=who.headers)
+    costs["poll"] = cost(get(job))
+    costs["poll, unchanged"] = cost(get(job, **{"If-None-Match": done.headers["etag"]}))
+    costs["result"] = cost(get(f"{path}/result"))
+    costs["program"] = cost(get(done.json()["result"]["href"]))
+    costs["start"] = cost(start)
+    costs["templates"] = cost(get("/v1/templates"))
+    # name: statements, round trips. The first of each asks who it is; a BEGIN brings its context along.
+    assert {name: (asked.statements, asked.round_trips) for name, asked in costs.items()} == {
+        "start": (7, 6),
+        "resume": (6, 5),
+        "read": (5, 4),
+        "save": (7, 6),
+        "submit": (4, 4),
+        "replay": (2, 2),
+        "poll": (2, 2),
+        "poll, unchanged": (2, 2),
+        "result": (5, 4),
+        "program": (6, 5),
+        "templates": (5, 4),
+    }, "\n".join(f"{name}: {asked}" for name, asked in costs.items())
