@@ -71,7 +71,7 @@ class Environment:
 
     def __init__(self, name: str, kind: str, *, exact: bool, project: bool = False) -> None:
         self.name = name
-        self.phase = "waiting"
+        self.phase = "checking"
         self.count = ""
         self.error = ""
         self._kind = kind
