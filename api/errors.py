@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.context import request_id
 from domain import errors
-from infra.logs import frames, log
+from infra import logs
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
@@ -138,7 +138,7 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.Unavailable | errors.RequestInFlight):
         headers["Retry-After"] = "1"
     if isinstance(error, errors.Unavailable):
-        log().warning("unavailable", reason=str(error.args))
+        logs.warning("unavailable", reason=str(error.args))
     return problem(error.code, status, title_of(error.code), str(error), details, **headers)
 
 
@@ -179,7 +179,7 @@ def _words(kind: str) -> str:
 
 def unexpected(error: Exception) -> JSONResponse:
     """The last resort: recorded by class and place, answered without either."""
-    log().error("internal_error", error=type(error).__name__, frames=frames(error))
+    logs.error("internal_error", error=type(error).__name__, frames=logs.frames(error))
     return _http("internal_error")
 
 

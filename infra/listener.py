@@ -6,8 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from infra import settings
-from infra.logs import log
+from infra import logs, settings
 
 
 def run(heard: Callable[[UUID | None], None], stop: threading.Event) -> None:
@@ -27,5 +26,5 @@ def run(heard: Callable[[UUID | None], None], stop: threading.Event) -> None:
                         if stop.is_set():
                             return
         except (psycopg.Error, OSError) as error:
-            log().warning("listener_lost", error=type(error).__name__)
+            logs.warning("listener_lost", error=type(error).__name__)
             stop.wait(1)

@@ -1,52 +1,56 @@
-"""Structured logs: one JSON object a line, with the correlation id, tenant and job bound for the work at hand.
+"""Structured logs: one JSON object a line on stderr, with what is bound for the work at hand in every line.
 
-Nothing of a person's health goes in: log ids, codes, counts and durations.
+Nothing of a person's health goes in: log ids, codes, counts and durations. Standard library only: a logging package
+costs a cold start more than these lines (docs/adr/0003).
 """
 
+import json
 import logging
 import sys
 import traceback
-from functools import cache
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
-
-import structlog
 
 from infra import settings
 
-
-@cache
-def _configure() -> None:
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if settings.log_format() == "console" else structlog.processors.JSONRenderer()
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level(), logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-
-
-def log() -> Any:
-    _configure()
-    return structlog.get_logger()
+_bound: ContextVar[dict[str, str]] = ContextVar("bound", default={})  # noqa: B039 - replaced, never changed
 
 
 def bind(**values: str) -> None:
-    structlog.contextvars.bind_contextvars(**values)
+    """Put these into every line of this request or delivery, until `clear`."""
+    _bound.set(_bound.get() | values)
 
 
 def clear() -> None:
-    structlog.contextvars.clear_contextvars()
+    _bound.set({})
 
 
-def frames(error: BaseException) -> list[str]:
+def info(event: str, **facts: Any) -> None:
+    _write(logging.INFO, event, facts)
+
+
+def warning(event: str, **facts: Any) -> None:
+    _write(logging.WARNING, event, facts)
+
+
+def error(event: str, **facts: Any) -> None:
+    _write(logging.ERROR, event, facts)
+
+
+def frames(problem: BaseException) -> list[str]:
     """Where it happened, innermost last. Not the message: a database's holds the row it refused."""
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)][
-        -12:
-    ]
+    found = traceback.extract_tb(problem.__traceback__)[-12:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in found]
+
+
+def _write(level: int, event: str, facts: dict[str, Any]) -> None:
+    if level < logging.getLevelNamesMapping().get(settings.log_level(), logging.INFO):
+        return
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = {"at": at, "level": logging.getLevelName(level).lower(), "event": event} | _bound.get() | facts
+    if settings.log_format() == "console":
+        text = f"{at[11:23]} {line['level']:7} {event} " + " ".join(f"{k}={v}" for k, v in list(line.items())[3:])
+    else:
+        text = json.dumps(line, default=str)
+    sys.stderr.write(text + "\n")

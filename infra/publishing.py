@@ -3,9 +3,8 @@
 from domain.errors import Unavailable
 from domain.jobs import Message
 from domain.tenancy import Context
-from infra import queue
+from infra import logs, queue
 from infra.database import unit_of_work
-from infra.logs import log
 
 
 def publish_committed(context: Context, message: Message) -> None:
@@ -16,4 +15,4 @@ def publish_committed(context: Context, message: Message) -> None:
         with unit_of_work(context) as uow:
             uow.jobs.mark_published(message.job_id, message.stage)
     except Unavailable:
-        log().warning("mark_published_failed", stage=message.stage)
+        logs.warning("mark_published_failed", stage=message.stage)

@@ -5,8 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from domain.jobs import QUEUE_OF, Message
-from infra import settings
-from infra.logs import log
+from infra import logs, settings
 from infra.messages import encode
 
 if TYPE_CHECKING:
@@ -58,10 +57,10 @@ def _send(queue: str, batch: Sequence[Message]) -> list[Message]:
             ],
         )
     except (BotoCoreError, ClientError, KeyError) as error:
-        log().warning("publish_failed", queue=queue, count=len(batch), error=type(error).__name__)
+        logs.warning("publish_failed", queue=queue, count=len(batch), error=type(error).__name__)
         return []
     if failed := answer.get("Failed"):
-        log().warning("publish_failed", queue=queue, count=len(failed), error="refused")
+        logs.warning("publish_failed", queue=queue, count=len(failed), error="refused")
     return [batch[int(sent["Id"])] for sent in answer.get("Successful", [])]
 
 
@@ -81,4 +80,4 @@ def delay(queue: str, receipt_handle: str, seconds: float) -> None:
             QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(round(seconds), 43_200)
         )
     except (BotoCoreError, ClientError) as error:
-        log().warning("delay_failed", error=type(error).__name__)
+        logs.warning("delay_failed", error=type(error).__name__)

@@ -28,10 +28,6 @@ def _seconds(name: str, default: float) -> float:
     return value
 
 
-def env() -> str:
-    return os.environ.get("FFP_ENV", "local")
-
-
 def database_url() -> str:
     """Role ffp_app: row-level security applies."""
     return _required("FFP_DATABASE_URL")

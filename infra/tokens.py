@@ -6,8 +6,7 @@ from functools import cache
 
 import jwt
 
-from infra import settings
-from infra.logs import log
+from infra import logs, settings
 
 # Tokens are checked against clocks we do not own: two machines may differ by this much.
 _LEEWAY_S = 30
@@ -53,7 +52,7 @@ class _Keys:
         try:
             found = self._client.get_signing_keys(refresh=True)
         except (jwt.PyJWTError, OSError, ValueError) as error:
-            log().warning("signing_keys_unavailable", error=type(error).__name__)
+            logs.warning("signing_keys_unavailable", error=type(error).__name__)
             self._next_fetch = time.monotonic() + _RETRY_S
         else:
             self._keys = {key.key_id: key for key in found if key.key_id}

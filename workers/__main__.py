@@ -7,8 +7,7 @@ from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
-from infra import database, settings
-from infra.logs import frames, log
+from infra import database, logs, settings
 from workers.celery_app import app
 from workers.relay import relay
 from workers.sweeper import sweep
@@ -23,8 +22,7 @@ def _loop() -> None:
             try:
                 step()
             except Exception as error:  # noqa: BLE001 - the next period tries again
-                log().warning("schedule_failed", step=step.__name__, error=type(error).__name__, frames=frames(error))
-        _stop.wait(settings.relay_period_s())
+                logs.warning("schedule_failed", step=step.__name__, error=type(error).__name__, at=logs.frames(error))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -11,8 +11,7 @@ from celery.exceptions import Reject
 from celery.worker.consumer import Consumer
 
 from domain.jobs import QUEUE_OF, TASK_OF, Stage, Transient, backoff_s
-from infra import queue, settings
-from infra.logs import log
+from infra import logs, queue, settings
 from infra.messages import Unreadable, message_from
 from workers.work import deliver
 
@@ -25,7 +24,7 @@ class KeepingConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
     """Leaves a message it cannot decode on the queue, where SQS moves it to the dead letters. Celery deletes it."""
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        log().error("message_unreadable", error=type(exc).__name__)
+        logs.error("message_unreadable", error=type(exc).__name__)
         message.reject(requeue=False)
 
 
@@ -94,11 +93,11 @@ def _run(task: Task, name: str, job_id: str) -> None:
     try:
         deliver(message_from(name, job_id, task.request.get("ffp")))
     except Unreadable:
-        log().error("message_unreadable", task=name)
+        logs.error("message_unreadable", task=name)
     except Transient as error:
         pause = error.retry_in or pause
     except Exception as error:  # noqa: BLE001 - recorded by `deliver`
-        log().warning("delivery_failed", error=type(error).__name__)
+        logs.warning("delivery_failed", error=type(error).__name__)
     else:
         return
     if received:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from infra import outbox, queue, settings
-from infra.logs import log
+from infra import logs, outbox, queue, settings
 
 _BATCH = 100
 _MOST = 50  # batches a run: a minute's schedule must not overlap the next one
@@ -18,7 +17,7 @@ def relay() -> int:
         if sent < _BATCH:
             break
     if total:
-        log().info("relayed", count=total)
+        logs.info("relayed", count=total)
     return total
 
 

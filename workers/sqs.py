@@ -4,8 +4,7 @@ import random
 from typing import Any
 
 from domain.jobs import Transient, backoff_s
-from infra import queue
-from infra.logs import log
+from infra import logs, queue
 from infra.messages import Unreadable, decode
 from workers.work import deliver
 
@@ -31,11 +30,11 @@ def handled(record: dict[str, Any]) -> bool:
     try:
         deliver(decode(record["body"]))
     except Unreadable:
-        log().error("message_unreadable", message_id=record["messageId"])
+        logs.error("message_unreadable", message_id=record["messageId"])
     except Transient as error:
         pause = error.retry_in or pause
     except Exception as error:  # noqa: BLE001 - recorded by `deliver`; one record must not fail its batch
-        log().warning("delivery_failed", error=type(error).__name__)
+        logs.warning("delivery_failed", error=type(error).__name__)
     else:
         return True
     queue.delay(record["eventSourceARN"], record["receiptHandle"], pause)

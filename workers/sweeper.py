@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from infra import outbox, settings
-from infra.logs import log
+from infra import logs, outbox, settings
 
 
 def sweep() -> dict[str, int]:
     counts = outbox.sweep(republish_after_s=settings.republish_after_s())
     if any(counts.values()):
-        log().info("swept", **counts)
+        logs.info("swept", **counts)
     return counts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kombu.transport import SQS
 
-from infra.logs import log
+from infra import logs
 from infra.messages import Unreadable, decode, encode
 
 
@@ -19,7 +19,7 @@ class Channel(SQS.Channel):
         try:
             envelope: dict[str, Any] = json.loads(encode(decode(text)))
         except Unreadable:
-            log().error("message_unreadable", length=len(text))
+            logs.error("message_unreadable", length=len(text))
             return {}
         return envelope
 

@@ -11,10 +11,9 @@ from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, 
 from domain.records import Claim
 from domain.services import assessments, programs
 from domain.tenancy import worker_context
-from infra import content, settings
+from infra import content, logs, settings
 from infra.database import UnitOfWork, unit_of_work
 from infra.ids import new_id
-from infra.logs import bind, clear, frames, log
 from infra.publishing import publish_committed
 
 
@@ -35,13 +34,13 @@ def deliver(message: Message) -> None:
     """Returns when the message is done with: worked on, or nothing left to do. Any exception leaves it on the queue;
     Transient says when to come back.
     """
-    bind(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
+    logs.bind(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
     try:
         _deliver(message)
     except LeaseLost:
-        log().info("nothing_to_do", stage=message.stage)
+        logs.info("nothing_to_do", stage=message.stage)
     finally:
-        clear()
+        logs.clear()
 
 
 def _deliver(message: Message) -> None:
@@ -51,7 +50,7 @@ def _deliver(message: Message) -> None:
             claim = uow.jobs.claim(message, settings.lease_s(), _name())
         except NotFound:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
-            log().error("job_not_of_this_tenant", stage=message.stage)
+            logs.error("job_not_of_this_tenant", stage=message.stage)
             raise
     job = claim.job
     try:
@@ -61,14 +60,14 @@ def _deliver(message: Message) -> None:
         raise
     except Permanent as error:
         _end(job, "failed", error.code)
-        log().warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
+        logs.warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
         return
     except Exception as error:
         code = error.code if isinstance(error, Transient) else "unexpected_error"
         _log_retry(job, code, error)
         _end(job, "retry", code)
         raise
-    log().info("stage_done", stage=job.stage, attempt=job.attempt)
+    logs.info("stage_done", stage=job.stage, attempt=job.attempt)
     if follows:
         publish_committed(context, replace(message_for(job), stage=STAGE_AFTER[job.stage]))
 
@@ -81,8 +80,8 @@ def _end(job: Job, outcome: str, code: str) -> None:
 def _log_retry(job: Job, code: str, error: Exception) -> None:
     facts: dict[str, Any] = {"stage": job.stage, "attempt": job.attempt, "code": code}
     if not isinstance(error, Transient):
-        facts |= {"error": type(error).__name__, "frames": frames(error)}
-    log().warning("attempt_failed", **facts)
+        facts |= {"error": type(error).__name__, "frames": logs.frames(error)}
+    logs.warning("attempt_failed", **facts)
 
 
 def _name() -> str:

@@ -46,7 +46,6 @@ def stack_environment(
 ) -> dict[str, str]:
     """The variables that infra/settings.py reads, and those that keep AWS libraries on this machine."""
     return {
-        "FFP_ENV": "local",
         "FFP_DATABASE_URL": postgres.url("ffp_app"),
         "FFP_RELAY_DATABASE_URL": postgres.url("ffp_relay"),
         "FFP_ADMIN_DATABASE_URL": postgres.url(),

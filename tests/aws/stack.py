@@ -20,7 +20,6 @@ NOT_ON_LAMBDA = {
     # Migrations, which no function runs.
     "FFP_ADMIN_DATABASE_URL",
     # No code calls it.
-    "FFP_ENV",
     # Queues that nothing writes to or reads from.
     "FFP_QUEUE_BULK_URL",
     "FFP_QUEUE_NOTIFICATIONS_URL",
