@@ -8,6 +8,7 @@ from infra import logs
 
 # Answers are data of one person; nothing here is a page, a frame or a script.
 _SECURITY = {
+    "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",

@@ -51,7 +51,7 @@ class _Keys:
         """One at a time. A failure keeps the keys we have, and is not repeated at once by everyone who waits here."""
         try:
             found = self._client.get_signing_keys(refresh=True)
-        except (jwt.PyJWTError, OSError, ValueError) as error:
+        except (jwt.PyJWTError, OSError, ValueError, RecursionError) as error:
             logs.warning("signing_keys_unavailable", error=type(error).__name__)
             self._next_fetch = time.monotonic() + _RETRY_S
         else:
@@ -84,4 +84,7 @@ def subject_of(token: str) -> str:
         raise InvalidToken from None
     if claims.get("token_use") != "access" or claims.get("client_id") != cognito.client_id:
         raise InvalidToken
-    return str(claims["sub"])
+    subject = str(claims["sub"])
+    if not (subject.isascii() and subject.isprintable()):
+        raise InvalidToken
+    return subject
