@@ -61,29 +61,27 @@ class Stack:
         with ExitStack() as undo:
             port = self._api_port(wanted)
             self._begin(undo)
-            # The next two take most of a second to import, in which PostgreSQL and the emulator start.
-            from infra.local.content import ensure_content, ensure_schema  # noqa: PLC0415
+            # These take a while to import, in which PostgreSQL and the emulator start.
+            from infra.local.content import demo_users, ensure_content  # noqa: PLC0415
             from infra.local.services import ensure_services  # noqa: PLC0415
 
             self.postgres.finish()
             self._progress.done("PostgreSQL", self.postgres.address)
-            self._progress.begin("Database schema")
-            self._progress.done("Database schema", f"revision {ensure_schema(self.postgres)}")
             self.emulator.finish()
             services = ensure_services(self.emulator)
             self._progress.done("AWS emulator", services.endpoint.removeprefix("http://"))
+            self._progress.begin("Schema and data")
+            revision = ensure_content(self.postgres, services.subs)
+            self._progress.done("Schema and data", f"revision {revision}, {len(services.subs)} logins")
             environment = stack_environment(self.postgres, services.endpoint, services.queues, services.pool)
             workers = self._processes(wanted, port, environment, undo)
-            self._progress.begin("Demo data")
-            demo_users = ensure_content(self.postgres, services.subs)
-            self._progress.done("Demo data", f"{len(demo_users)} logins")
             self._wait(wanted, port, workers)
             content = write_stack(
                 self.directory,
                 api_url=f"http://{LOOPBACK}:{port}" if wanted.api else None,
                 environment=environment,
                 queues=services.queues,
-                demo_users=demo_users,
+                demo_users=demo_users(self.postgres),
             )
             undo.pop_all()
             return content

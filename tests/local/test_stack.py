@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -78,6 +79,17 @@ def test_a_stack_that_lost_every_part_comes_back_with_its_data(directory: Path):
     assert programs(directory) == kept
     ffp("demo", directory=directory)
     assert programs(directory) == kept + 1
+
+
+def test_people_sign_in_again_after_the_emulator_lost_all_it_knew(directory: Path):
+    before = stack_json(directory)
+    kill(directory, "emulator")
+    shutil.rmtree(directory / "emulator")
+    ffp("up", "--detach", directory=directory)
+    after = stack_json(directory)
+    assert after["cognito"]["user_pool_id"] != before["cognito"]["user_pool_id"]
+    assert after["demo_users"] == before["demo_users"], "the same people in the same tenants"
+    ffp("demo", directory=directory)
 
 
 @pytest.mark.long
