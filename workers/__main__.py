@@ -22,7 +22,8 @@ def _loop() -> None:
             try:
                 step()
             except Exception as error:  # noqa: BLE001 - the next period tries again
-                logs.warning("schedule_failed", step=step.__name__, error=type(error).__name__, at=logs.frames(error))
+                facts = {"error": type(error).__name__, "frames": logs.frames(error)}
+                logs.warning("schedule_failed", step=step.__name__, **facts)
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -1,20 +1,44 @@
-"""kombu's SQS transport, seeing our messages only.
+"""kombu's SQS transport with three of its habits mended. Each is pinned by a test or a benchmark.
 
-Whatever stands in a queue is parsed by kombu outside of any task: deep nesting or a number in the wrong place would end
-the worker. So each body is read by our own decoder and written anew; what is not ours arrives as an unknown message,
-which Celery rejects and SQS moves to the dead letters.
+It parses whatever stands in a queue outside of any task: deep nesting or a number in the wrong place would end the
+worker. So each body is read by our own decoder and written anew; what is not ours arrives as an unknown message, which
+Celery rejects and SQS moves to the dead letters.
+
+It takes libcurl's milliseconds for seconds, so that a receive which wants attention in 1 ms gets it after a second. And it
+asks for the next poll in a way that its event loop may notice a second later: benchmarks/main_job.py drained 3 jobs a
+second with these two, and 11 without.
 """
 
 import json
 from typing import Any
 
+from kombu.asynchronous.http.curl import CurlClient
 from kombu.transport import SQS
 
 from infra import logs
 from infra.messages import Unreadable, decode, encode
 
+_BREATH_S = 0.01
+
+
+class _Client(CurlClient):
+    def _set_timeout(self, msecs: int) -> None:
+        if msecs >= 0:  # -1: nothing is due
+            self.hub.call_later(msecs / 1000, self._timeout_check)
+
 
 class Channel(SQS.Channel):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        hub: Any = self.hub
+        if hub is not None and not hasattr(hub, "_current_http_client"):
+            hub._current_http_client = _Client(hub)  # noqa: SLF001 - where kombu looks for it
+
+    def _loop1(self, queue: str, messages_fetched: object = None) -> None:
+        """Poll again: at once after messages, else after a breath (the server has waited for us)."""
+        hub: Any = self.hub
+        hub.call_later(0 if messages_fetched else _BREATH_S, self._schedule_queue, queue)
+
     def _prepare_json_payload(self, text: str) -> dict[str, Any]:
         try:
             envelope: dict[str, Any] = json.loads(encode(decode(text)))
