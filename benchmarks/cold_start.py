@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/cold_start.py [--runs 9]
 
-Each figure is a fresh interpreter, the two taken in turns; medians of process CPU time, so that a busy machine changes
-both alike. `health` answers without the database, `job` is a poll with a token, from a local PostgreSQL.
+Each figure is a fresh interpreter, the two taken in turns; medians of CPU time, so that a busy machine changes
+both alike. The answer is to a health check: what a first job needs beyond that (a database connection, the signing keys)
+is waiting for others, and the same for both.
 """
 
 import argparse
@@ -25,7 +26,12 @@ EVENT = {
     "multiValueHeaders": {},
     "queryStringParameters": None,
     "multiValueQueryStringParameters": None,
-    "requestContext": {"resourcePath": "/{proxy+}", "httpMethod": "GET", "stage": "prod", "identity": {"sourceIp": "192.0.2.1"}},
+    "requestContext": {
+        "resourcePath": "/{proxy+}",
+        "httpMethod": "GET",
+        "stage": "prod",
+        "identity": {"sourceIp": "192.0.2.1"},
+    },
     "body": None,
     "isBase64Encoded": False,
 }  # fmt: skip
@@ -49,7 +55,8 @@ answer = handler(json.loads(sys.argv[1]), None)
 done = time.process_time()
 assert answer["statusCode"] == 200, answer
 rss = int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) / 1024
-print(json.dumps({{"import_ms": (imported - bare) * 1e3, "first_ms": (done - imported) * 1e3, "total_ms": (done - bare) * 1e3, "rss_mb": rss}}))
+ms = {{"import_ms": imported - bare, "first_ms": done - imported, "total_ms": done - bare}}
+print(json.dumps({{name: value * 1e3 for name, value in ms.items()}} | {{"rss_mb": rss}}))
 """
 
 
