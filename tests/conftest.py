@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID, uuid4
@@ -197,10 +198,15 @@ def people(db: Database, sign: Callable[..., str]) -> Callable[..., Person]:
     return make
 
 
+@cache
+def emulated_sqs() -> Any:
+    """One client for all: to make one takes longer than most tests."""
+    return clients.sqs(cluster.emulator().url)
+
+
 def fresh_queues() -> dict[str, str]:
-    endpoint = cluster.emulator().url
     prefix = f"t{uuid4().hex[:10]}-"
-    return ensure_queues(clients.sqs(endpoint), endpoint, visibility_s=30, prefix=prefix)
+    return ensure_queues(emulated_sqs(), cluster.emulator().url, visibility_s=30, prefix=prefix)
 
 
 def queue_environment(urls: dict[str, str]) -> dict[str, str]:

@@ -11,12 +11,12 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from infra.local import clients
 from tests import processes
 from tests.answers import low_back_pain
 from tests.conftest import (
     Database,
     Person,
+    emulated_sqs,
     fresh_database,
     fresh_queues,
     identity_environment,
@@ -98,8 +98,7 @@ def work(queues: dict[str, str]) -> Callable[[], int]:
     """Run what is on the work queues as the Lambda workers do, until they are empty. Returns how many messages."""
 
     def drain() -> int:
-        client = clients.sqs(queues["scoring"].rpartition("/")[0].rpartition("/")[0])
-        done = 0
+        client, done = emulated_sqs(), 0
         for name in ("scoring", "generation"):
             while found := receive(client, queues[name]):
                 answer = sqs.handler({"Records": found}, None)

@@ -11,10 +11,9 @@ import httpx2
 import pytest
 
 from infra import database
-from infra.local import clients
 from tests.answers import low_back_pain
 from tests.api.conftest import Served, receive
-from tests.conftest import Person, forget, queue_environment
+from tests.conftest import Person, emulated_sqs, forget, queue_environment
 from workers import sqs
 
 PATIENCE_S = 30.0
@@ -53,8 +52,7 @@ def work(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     forget()
 
     def drain() -> int:
-        url = served.queues["scoring"]
-        client, done = clients.sqs(url.rpartition("/")[0].rpartition("/")[0]), 0
+        client, done = emulated_sqs(), 0
         for name in ("scoring", "generation"):
             while found := receive(client, served.queues[name]):
                 assert sqs.handler({"Records": found}, None) == {"batchItemFailures": []}
