@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/cold_start.py [--runs 9]
 
-Each figure is a fresh interpreter, the two taken in turns; medians of CPU time, so that a busy machine changes
-both alike. The answer is to a health check: what a first job needs beyond that (a database connection, the signing keys)
+Each figure is a fresh interpreter, the two taken in turns; medians of CPU time, so a busy machine changes both alike.
+The answer is to a health check: what a first job needs beyond that (a database connection, the signing keys)
 is waiting for others, and the same for both.
 """
 
