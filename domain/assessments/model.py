@@ -12,7 +12,7 @@ ENGINE_VERSION = "1.0.0"  # raised whenever the same answers could give another 
 class Frozen(BaseModel):
     """A value. JSON names are camelCase, so that they read like the FHIR R4 Questionnaire they map to."""
 
-    # Built by first use: a poll or a health check needs no template, and building all of them is a tenth of a cold start.
+    # Built by first use: a poll needs no template, and building all of them is a tenth of a cold start.
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
