@@ -86,7 +86,7 @@ def status(data_dir: DataDir = DEFAULT_DIR) -> None:
     console = Console()
     console.print(table)
     if content.get("api_url"):
-        console.print(f"\n{content['api_url']}/docs", highlight=False)
+        console.print(f"\n{content['api_url']}/openapi.json", highlight=False)
     if not content or not all(parts.values()):
         raise typer.Exit(1)
 
@@ -113,7 +113,7 @@ def _print_addresses(console: "Console", content: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     if content["api_url"]:
         table.add_row("API", content["api_url"], "")
-        table.add_row("API pages", f"{content['api_url']}/docs", "")
+        table.add_row("API description", f"{content['api_url']}/openapi.json", "")
     table.add_row("PostgreSQL", content["database_url"].rpartition("@")[2], "")
     table.add_row("AWS emulator", content["sqs_endpoint_url"], "")
     for user in content["demo_users"]:
