@@ -26,13 +26,22 @@ def start(served: Served, who: Person) -> dict[str, Any]:
     return started
 
 
-def submit(served: Served, who: Person, assessment_id: str, key: str, **headers: str) -> httpx2.Response:
+def submit(served: Served, who: Person, assessment_id: str, key: str, pain: int = 3, **headers: str) -> httpx2.Response:
     """With a connection of its own: a client's pool would queue the requests one after another."""
     with httpx2.Client(base_url=served.url, timeout=PATIENCE_S) as client:
         return client.post(
             f"/v1/assessments/{assessment_id}/submit",
-            json={"answers": low_back_pain()},
+            json={"answers": low_back_pain(nprs_now=pain)},
             headers=who.headers | {"Idempotency-Key": key, "If-Match": '"1"', **headers},
+        )
+
+
+def save(served: Served, who: Person, assessment_id: str, pain: int = 3) -> httpx2.Response:
+    with httpx2.Client(base_url=served.url, timeout=PATIENCE_S) as client:
+        return client.patch(
+            f"/v1/assessments/{assessment_id}",
+            json={"answers": {"nprs_now": pain}},
+            headers=who.headers | {"If-Match": '"1"'},
         )
 
 
@@ -98,6 +107,44 @@ def test_of_two_submits_with_two_keys_one_wins(served: Served) -> None:
         assert lost.json()["code"] == "already_submitted"
         assert lost.headers["location"] == won.headers["location"]
         assert served.db.value("select count(*) from jobs where tenant_id = %s", member.tenant_id) == 1
+
+
+def test_one_key_with_two_bodies_at_once_makes_one_job(served: Served) -> None:
+    for _ in range(5):
+        member = served.person(uuid4().hex)
+        assessment = start(served, member)
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(partial(submit, served, member, assessment["id"], "one-key"), (1, 2, 1, 2, 1, 2)))
+        assert sorted(answer.status_code for answer in answers) == [202, 202, 202, 422, 422, 422]
+        assert len({answer.json()["id"] for answer in answers if answer.status_code == 202}) == 1
+        assert {answer.json()["code"] for answer in answers if answer.status_code == 422} == {"idempotency_key_reused"}
+        assert served.db.value("select count(*) from jobs where tenant_id = %s", member.tenant_id) == 1
+
+
+def test_of_two_changes_to_one_version_one_wins(served: Served) -> None:
+    for _ in range(5):
+        member = served.person(uuid4().hex)
+        assessment = start(served, member)
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(partial(save, served, member, assessment["id"]), (1, 2)))
+        assert sorted(answer.status_code for answer in answers) == [200, 412]
+        won = next(answer for answer in answers if answer.status_code == 200)
+        assert served.client.get(f"/v1/assessments/{assessment['id']}", headers=member.headers).json() == won.json()
+
+
+def test_of_a_save_and_a_submit_one_wins(served: Served) -> None:
+    for _ in range(5):
+        member = served.person(uuid4().hex)
+        assessment = start(served, member)
+        with ThreadPoolExecutor(2) as pool:
+            saved = pool.submit(save, served, member, assessment["id"], 9)
+            submitted = pool.submit(submit, served, member, assessment["id"], "k-1")
+        outcome = (saved.result().status_code, submitted.result().status_code)
+        assert outcome in {(200, 412), (409, 202), (412, 202)}
+        stored = served.db.rows(
+            "select answers ->> 'nprs_now' as pain from submissions where tenant_id = %s", member.tenant_id
+        )
+        assert stored == ([] if outcome[0] == 200 else [{"pain": "3"}])
 
 
 def test_one_person_starting_ten_times_at_once_has_one_draft(served: Served) -> None:
