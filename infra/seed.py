@@ -39,7 +39,8 @@ def seed_templates(admin_url: str) -> None:
         for template in load_templates():
             document = template.model_dump(mode="json", by_alias=True, exclude_defaults=True)
             connection.execute(
-                """insert into templates (id, slug, version, content_hash, document) values (%s, %s, %s, %s, %s)
+                """insert into templates (id, slug, version, content_hash, document, status, published_at)
+                   values (%s, %s, %s, %s, %s, 'published', now())
                    on conflict (tenant_id, slug, version) do nothing""",
                 (new_id(), template.id, template.version, template.content_hash, Jsonb(document)),
             )
@@ -49,7 +50,12 @@ def seed_templates(admin_url: str) -> None:
             ).fetchone()
             if row is None or row[0] != template.content_hash:
                 raise ValueError(f"{template.id} {template.version} is published with other content: raise its version")
-        exercises = [exercise.model_dump(mode="json") for exercise in load_library().exercises]
+        library = load_library()
+        connection.execute(
+            "insert into libraries (content_hash, document) values (%s, %s) on conflict do nothing",
+            (library.content_hash, Jsonb(library.model_dump(mode="json"))),
+        )
+        exercises = [exercise.model_dump(mode="json") for exercise in library.exercises]
         connection.execute(
             """insert into exercises (id, name, cue, document)
                select e ->> 'id', e ->> 'name', coalesce(e ->> 'cue', ''), e from jsonb_array_elements(%s::jsonb) e

@@ -94,13 +94,21 @@ principals = _table(
 
 templates = _table(
     "templates", _id("id", key=True), Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=True),
-    _text("slug"), _text("version"), _text("content_hash"), _json("document"), _text("status", default="published"),
-    _at("published_at"),
+    _text("slug"), _text("version"), _text("content_hash"), _json("document"), _text("status"),
+    _int("revision", default=1), _at("updated_at"), _at("published_at", null=True),
     Index("templates_version_key", "tenant_id", "slug", "version", unique=True, postgresql_nulls_not_distinct=True),
 )  # fmt: skip
 
 exercises = _table(
     "exercises", Column("id", Text, primary_key=True), _text("name"), _text("cue"), _json("document"),
+)  # fmt: skip
+
+libraries = _table(
+    "libraries", Column("content_hash", Text, primary_key=True), _json("document"), _at("created_at"),
+)  # fmt: skip
+
+solved_specs = _table(
+    "solved_specs", Column("input_hash", Text, primary_key=True), _json("plan"), _at("created_at"),
 )  # fmt: skip
 
 assessments = _table(
@@ -151,10 +159,12 @@ attempts = _table(
 
 programs = _table(
     "programs", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _id("submission_id"), _id("job_id"),
-    _text("status", default="active"), _int("weeks"), Column("start_on", Date, nullable=False), _json("spec"),
+    _text("status"), _int("revision", default=1), _id("reviewed_by", null=True), _at("reviewed_at", null=True),
+    _text("review_note", null=True), _int("weeks"), Column("start_on", Date, nullable=False), _json("spec"),
     _json("proof"), _text("input_hash"), _text("library_hash"), _text("engine_version"), _at("created_at"),
     UniqueConstraint("tenant_id", "submission_id"), UniqueConstraint("tenant_id", "job_id"),
-    _in_tenant(["submission_id"], "submissions", ["id"]), _in_tenant(["job_id"], "jobs", ["id"]),
+    _in_tenant(["submission_id"], "submissions", ["id"]), _in_tenant(["job_id"], "jobs", ["id"]), _in_tenant(["reviewed_by"], "users", ["id"]),
+    Index("programs_review_idx", "tenant_id", "created_at", postgresql_where=text("status = 'pending_review'")),
     Index("programs_active_key", "tenant_id", "user_id", unique=True, postgresql_where=text("status = 'active'")),
 )  # fmt: skip
 
@@ -170,6 +180,13 @@ prescribed_exercises = _table(
     _id("user_id"), _text("exercise"), _text("role"), _int("sets"), _int("reps", null=True),
     _int("seconds", null=True), _int("rest_s"), Column("minutes", Numeric(5, 2), nullable=False),
     _int("effort", null=True), _json("why"), _in_tenant(["session_id"], "sessions", ["id"]),
+)  # fmt: skip
+
+notifications = _table(
+    "notifications", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _text("kind"),
+    _text("subject_type"), _id("subject_id"), _at("created_at"), _at("read_at", null=True),
+    _in_tenant(["user_id"], "users", ["id"]),
+    Index("notifications_user_idx", "tenant_id", "user_id", text("created_at desc"), "id"),
 )  # fmt: skip
 
 idempotency_keys = _table(

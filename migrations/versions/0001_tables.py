@@ -48,7 +48,8 @@ create table identity.principals (
 );
 create index principals_user_idx on identity.principals (tenant_id, user_id);
 
--- One row is one published version. tenant_id null: shipped by FFP, readable by every tenant.
+-- One row is one version. tenant_id null: shipped by FFP, readable by every tenant. A draft may change until it is
+-- published; what is published never does, and may only be retired.
 create table templates (
     id uuid primary key,
     tenant_id uuid references tenants (id),
@@ -56,8 +57,10 @@ create table templates (
     version text not null,
     content_hash text not null,
     document jsonb not null,
-    status text not null default 'published' check (status in ('published', 'retired')),
-    published_at timestamptz not null default now()
+    status text not null check (status in ('draft', 'published', 'retired')),
+    revision integer not null default 1,
+    updated_at timestamptz not null default now(),
+    published_at timestamptz
 );
 create unique index templates_version_key on templates (tenant_id, slug, version) nulls not distinct;
 
@@ -67,6 +70,20 @@ create table exercises (
     name text not null,
     cue text not null,
     document jsonb not null
+);
+
+-- The same with its rules, each content that was ever in use: an edited program is checked against its own library.
+create table libraries (
+    content_hash text primary key,
+    document jsonb not null,
+    created_at timestamptz not null default now()
+);
+
+-- A spec holds nothing of a person, so one solved spec serves every tenant. The hash covers all that the plan depends on.
+create table solved_specs (
+    input_hash text primary key,
+    plan jsonb not null,
+    created_at timestamptz not null default now()
 );
 
 create table assessments (
@@ -172,7 +189,11 @@ create table programs (
     user_id uuid not null,
     submission_id uuid not null,
     job_id uuid not null,
-    status text not null default 'active' check (status in ('active', 'archived')),
+    status text not null check (status in ('pending_review', 'active', 'rejected', 'archived')),
+    revision integer not null default 1,
+    reviewed_by uuid,
+    reviewed_at timestamptz,
+    review_note text,
     weeks integer not null,
     start_on date not null,
     spec jsonb not null,
@@ -185,8 +206,10 @@ create table programs (
     unique (tenant_id, submission_id),
     unique (tenant_id, job_id),
     foreign key (tenant_id, submission_id) references submissions (tenant_id, id),
-    foreign key (tenant_id, job_id) references jobs (tenant_id, id)
+    foreign key (tenant_id, job_id) references jobs (tenant_id, id),
+    foreign key (tenant_id, reviewed_by) references users (tenant_id, id)
 );
+create index programs_review_idx on programs (tenant_id, created_at) where status = 'pending_review';
 create unique index programs_active_key on programs (tenant_id, user_id) where status = 'active';
 
 create table sessions (
@@ -223,6 +246,20 @@ create table prescribed_exercises (
     foreign key (tenant_id, session_id) references sessions (tenant_id, id)
 );
 
+create table notifications (
+    tenant_id uuid not null,
+    id uuid not null,
+    user_id uuid not null,
+    kind text not null check (kind in ('referral', 'program_ready', 'program_to_review', 'program_rejected')),
+    subject_type text not null,
+    subject_id uuid not null,
+    created_at timestamptz not null default now(),
+    read_at timestamptz,
+    primary key (tenant_id, id),
+    foreign key (tenant_id, user_id) references users (tenant_id, id)
+);
+create index notifications_user_idx on notifications (tenant_id, user_id, created_at desc, id);
+
 create table idempotency_keys (
     tenant_id uuid not null references tenants (id),
     user_id uuid not null,
@@ -258,8 +295,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("""
-        drop table audit_log, idempotency_keys, prescribed_exercises, sessions, programs, attempts, jobs,
-            scores, submissions, assessments, exercises, templates, identity.principals, users, tenants;
+        drop table audit_log, idempotency_keys, notifications, prescribed_exercises, sessions, programs, attempts, jobs,
+            scores, submissions, assessments, libraries, solved_specs, exercises, templates, identity.principals, users, tenants;
         drop schema identity;
         drop schema app;
     """)

@@ -23,6 +23,10 @@ create function app.role() returns text language sql stable parallel safe
 create function app.sees_tenant() returns boolean language sql stable parallel safe
     as $$ select coalesce(app.role() in ('business_owner', 'business_admin', 'clinician', 'worker'), false) $$;
 
+-- Who may write assessment templates of their tenant.
+create function app.edits_templates() returns boolean language sql stable parallel safe
+    as $$ select coalesce(app.role() in ('business_owner', 'business_admin', 'clinician', 'individual'), false) $$;
+
 -- Local to the transaction: a pooled connection carries nothing to its next borrower.
 create function app.set_context(p_tenant uuid, p_user uuid, p_role text) returns void language plpgsql as $$
 begin
@@ -34,7 +38,7 @@ end $$;
 
 # Rows that belong to a person: the person, or a role that sees the whole tenant.
 PERSONAL = (
-    "assessments", "submissions", "scores", "jobs", "programs", "sessions", "prescribed_exercises",
+    "assessments", "submissions", "scores", "jobs", "sessions", "prescribed_exercises",
 )  # fmt: skip
 # Rows of the tenant as a whole.
 TENANT = ("users", "attempts", "idempotency_keys", "audit_log")
@@ -53,7 +57,7 @@ def upgrade() -> None:
         revoke execute on all functions in schema app from public;
         grant execute on all functions in schema app to ffp_app, ffp_relay, ffp_ops;
     """)
-    for table in (*PERSONAL, *TENANT, "tenants", "templates"):
+    for table in (*PERSONAL, *TENANT, "tenants", "templates", "programs", "notifications"):
         op.execute(f"alter table {table} enable row level security, force row level security")
     for table in PERSONAL:
         using = OWN
@@ -65,18 +69,41 @@ def upgrade() -> None:
     for table in TENANT:
         op.execute(f"create policy {table}_tenant on {table} using ({IN_TENANT}) with check ({IN_TENANT})")
     op.execute("""
-        create policy tenants_self on tenants using (id = (select app.tenant_id()))
+        create policy tenants_self on tenants for select using (id = (select app.tenant_id()));
+        create policy tenants_found on tenants for insert with check (id = (select app.tenant_id()));
+        create policy tenants_configure on tenants for update
+            using (id = (select app.tenant_id()) and (select app.role()) in ('business_owner', 'business_admin', 'individual'))
             with check (id = (select app.tenant_id()));
+    """)
+    # A member does not see a program before a clinician has approved it, nor a rejected one.
+    op.execute(f"""
+        create policy programs_own on programs
+            using ({IN_TENANT} and ((select app.sees_tenant())
+                or (user_id = (select app.user_id()) and status in ('active', 'archived'))))
+            with check ({OWN});
+    """)
+    # Made for others of the tenant (a referral tells its clinicians), read by their addressee.
+    op.execute(f"""
+        create policy notifications_own on notifications
+            using ({IN_TENANT} and (user_id = (select app.user_id()) or (select app.role()) = 'worker'))
+            with check ({IN_TENANT});
+    """)
+    writes = f"""({IN_TENANT} and (select app.edits_templates()))
+        or (tenant_id is null and (select app.role()) = 'content_admin')"""
+    op.execute(f"""
         create policy templates_read on templates for select
-            using (tenant_id is null or tenant_id = (select app.tenant_id()));
-        create policy templates_write on templates for insert to ffp_app
-            with check (tenant_id = (select app.tenant_id()));
+            using ((tenant_id is null and (status <> 'draft' or (select app.role()) = 'content_admin'))
+                or ({IN_TENANT} and (status <> 'draft' or (select app.edits_templates()))));
+        create policy templates_insert on templates for insert to ffp_app with check ({writes});
+        create policy templates_change on templates for update to ffp_app using ({writes}) with check ({writes});
         create policy templates_ship on templates to ffp_owner using (true) with check (true);
     """)
-    changed = [t for t in (*PERSONAL, "attempts", "idempotency_keys") if t not in INSERT_ONLY]
+    changed = [t for t in (*PERSONAL, "programs", "notifications", "attempts", "idempotency_keys") if t not in INSERT_ONLY]
     op.execute(f"""
-        grant select on tenants, users, templates, exercises to ffp_app;
-        grant insert on templates to ffp_app;
+        grant select on tenants, users, templates, exercises, libraries, solved_specs to ffp_app;
+        grant insert on templates, solved_specs to ffp_app;
+        grant update (version, content_hash, document, status, published_at, updated_at, revision) on templates to ffp_app;
+        grant update (settings) on tenants to ffp_app;
         grant select, insert on {", ".join(INSERT_ONLY)} to ffp_app;
         grant select, insert, update on {", ".join(changed)} to ffp_app;
         grant delete on idempotency_keys to ffp_app;

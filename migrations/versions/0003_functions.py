@@ -244,6 +244,10 @@ begin
     insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
         values (p_tenant, p_user, p_role, case when p_referral then 'safety.referral' else 'assessment.scored' end,
                 'assessment', v.assessment_id, v.user_id, v.correlation_id);
+    if p_referral then
+        perform app.notify_user(v.user_id, 'referral', 'assessment', v.assessment_id),
+                app.notify_staff('referral', 'assessment', v.assessment_id, v.user_id);
+    end if;
     perform pg_notify('ffp_jobs', p_job::text);
     return true;
 end $$;
@@ -253,6 +257,7 @@ returns boolean language plpgsql as $$
 declare
     v jobs;
     v_program uuid := (p_program ->> 'id')::uuid;
+    v_review boolean;
 begin
     perform app.set_context(p_tenant, p_user, p_role);
     update jobs set status = 'succeeded', result_type = 'program', result_id = v_program, lease_until = null,
@@ -260,11 +265,14 @@ begin
         where tenant_id = p_tenant and id = p_job and stage = 'generating' and status = 'running' and attempt = p_attempt
         returning * into v;
     if not found then return false; end if;
-    update programs set status = 'archived' where tenant_id = p_tenant and user_id = v.user_id and status = 'active';
-    insert into programs (tenant_id, id, user_id, submission_id, job_id, weeks, start_on, spec, proof,
+    v_review := app.needs_review();
+    if not v_review then
+        update programs set status = 'archived' where tenant_id = p_tenant and user_id = v.user_id and status = 'active';
+    end if;
+    insert into programs (tenant_id, id, user_id, submission_id, job_id, status, weeks, start_on, spec, proof,
                           input_hash, library_hash, engine_version)
-        select p_tenant, v_program, v.user_id, s.id, p_job, r.weeks, r.start_on, r.spec, r.proof,
-               r.input_hash, r.library_hash, r.engine_version
+        select p_tenant, v_program, v.user_id, s.id, p_job, case when v_review then 'pending_review' else 'active' end,
+               r.weeks, r.start_on, r.spec, r.proof, r.input_hash, r.library_hash, r.engine_version
         from jsonb_to_record(p_program) as r (weeks integer, start_on date, spec jsonb, proof jsonb,
                                               input_hash text, library_hash text, engine_version text)
         join submissions s on s.tenant_id = p_tenant and s.assessment_id = v.assessment_id;
@@ -284,6 +292,11 @@ begin
         where tenant_id = p_tenant and job_id = p_job and stage = 'generating' and number = p_attempt;
     insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
         values (p_tenant, p_user, p_role, 'program.created', 'program', v_program, v.user_id, v.correlation_id);
+    if v_review then
+        perform app.notify_staff('program_to_review', 'program', v_program, null);
+    else
+        perform app.notify_user(v.user_id, 'program_ready', 'program', v_program);
+    end if;
     perform pg_notify('ffp_jobs', p_job::text);
     return true;
 end $$;
@@ -313,8 +326,69 @@ end $$;
 """
 
 
+NOTIFY = """
+-- Business tenants review programs unless they have said otherwise; an individual is their own clinic.
+create function app.needs_review() returns boolean language sql stable as $$
+    select coalesce((settings ->> 'require_assessment_review')::boolean, kind = 'business')
+    from tenants where id = app.tenant_id() $$;
+
+create function app.notify_staff(p_kind text, p_subject_type text, p_subject uuid, p_except uuid) returns void
+language sql as $$
+    insert into notifications (tenant_id, id, user_id, kind, subject_type, subject_id)
+        select u.tenant_id, gen_random_uuid(), u.id, p_kind, p_subject_type, p_subject from users u
+        where u.tenant_id = app.tenant_id() and u.status = 'active' and u.id is distinct from p_except
+            and u.role in ('business_owner', 'business_admin', 'clinician') $$;
+
+create function app.notify_user(p_user uuid, p_kind text, p_subject_type text, p_subject uuid) returns void
+language sql as $$
+    insert into notifications (tenant_id, id, user_id, kind, subject_type, subject_id)
+        values (app.tenant_id(), gen_random_uuid(), p_user, p_kind, p_subject_type, p_subject) $$;
+"""
+
+REVIEW = """
+-- A decision on a program that waits for one: 'active' or 'rejected'. FF412 when it has changed since it was read.
+create function app.review_program(
+    p_tenant uuid, p_user uuid, p_role text, p_program uuid, p_revision integer, p_decision text, p_note text, p_request text)
+returns boolean language plpgsql as $$
+declare
+    v programs;
+begin
+    perform app.set_context(p_tenant, p_user, p_role);
+    select * into v from programs where tenant_id = p_tenant and id = p_program for update;
+    if not found then raise exception 'no such program' using errcode = 'FF404'; end if;
+    if v.revision <> p_revision then raise exception 'stale revision' using errcode = 'FF412'; end if;
+    if v.status <> 'pending_review' then return false; end if;
+    if p_decision = 'active' then
+        update programs set status = 'archived', revision = revision + 1
+            where tenant_id = p_tenant and user_id = v.user_id and status = 'active';
+    end if;
+    update programs set status = p_decision, reviewed_by = p_user, reviewed_at = now(), review_note = p_note,
+            revision = revision + 1
+        where tenant_id = p_tenant and id = p_program;
+    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+        values (p_tenant, p_user, p_role, case p_decision when 'active' then 'program.approved' else 'program.rejected' end,
+                'program', p_program, v.user_id, p_request);
+    perform app.notify_user(v.user_id, case p_decision when 'active' then 'program_ready' else 'program_rejected' end,
+                            'program', p_program);
+    return true;
+end $$;
+
+-- What is published never changes, and may only be retired.
+create function app.guard_template() returns trigger language plpgsql as $$
+begin
+    if old.status <> 'draft' and (old.status = 'retired' or new.status <> 'retired'
+            or (new.slug, new.version, new.content_hash, new.document) is distinct from
+               (old.slug, old.version, old.content_hash, old.document)) then
+        raise exception 'a published template does not change' using errcode = 'FF409';
+    end if;
+    return new;
+end $$;
+create trigger templates_guard before update on templates for each row execute function app.guard_template();
+"""
+
+
 def upgrade() -> None:
-    for functions in (IDENTITY, JOBS, SUBMIT, WORK):
+    for functions in (IDENTITY, JOBS, SUBMIT, NOTIFY, WORK, REVIEW):
         op.execute(functions)
     op.execute("""
         revoke execute on all functions in schema app from public;
@@ -326,7 +400,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
         drop trigger jobs_guard on jobs;
-        drop function app.end_attempt, app.finish_generation, app.finish_scoring, app.claim_job, app.submit_assessment,
+        drop trigger templates_guard on templates;
+        drop function app.guard_template, app.review_program, app.notify_user, app.notify_staff, app.needs_review, app.end_attempt, app.finish_generation, app.finish_scoring, app.claim_job, app.submit_assessment,
             app.open_submission, app.read_template, app.mark_published, app.cancel_job, app.read_job, app.guard_job, app.job_may_move,
             app.open_request;
     """)

@@ -8,6 +8,8 @@ from tests.conftest import Database
 SHARED = {
     "alembic_version": "the schema's revision",
     "exercises": "the shipped library, read-only for the application",
+    "libraries": "the same with its rules, read-only for the application",
+    "solved_specs": "plans by the hash of a question that names nobody",
 }
 # SECURITY DEFINER runs with the owner's rights: only what must look across tenants before there is one.
 DEFINERS = {"open_request"}
@@ -52,8 +54,9 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "idempotency_keys_expire": ["ffp_relay"],
         "jobs_ops": ["ffp_ops"],
         "jobs_relay": ["ffp_relay"],
+        "templates_change": ["ffp_app"],
+        "templates_insert": ["ffp_app"],
         "templates_ship": ["ffp_owner"],
-        "templates_write": ["ffp_app"],
     }
 
 

@@ -99,8 +99,8 @@ def test_a_template_of_another_tenant_is_not_there(
     acme, globex = person("acme", "business_owner"), person("globex", "business_owner")
     template = uuid4()
     db.rows(
-        """insert into templates (id, tenant_id, slug, version, content_hash, document)
-           values (%s, %s, 'ours', '1.0.0', 'x', '{}')""",
+        """insert into templates (id, tenant_id, slug, version, content_hash, document, status)
+           values (%s, %s, 'ours', '1.0.0', 'x', '{}', 'published')""",
         template, acme.context.tenant_id,
     )  # fmt: skip
     with as_app.transaction():

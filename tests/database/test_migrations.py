@@ -55,6 +55,9 @@ def test_the_database_allows_the_same_moves_as_the_domain(db: Database) -> None:
 
 
 def test_a_published_version_never_changes(db: Database) -> None:
+    with pytest.raises(psycopg.Error, match="does not change"):
+        db.rows("update templates set content_hash = 'another' where slug = 'low-back-pain'")
+    db.rows("alter table templates disable trigger templates_guard")
     db.rows("update templates set content_hash = 'another' where slug = 'low-back-pain'")
     with pytest.raises(ValueError, match=r"low-back-pain .* raise its version"):
         seed.seed_templates(db.owner_url)
