@@ -16,13 +16,17 @@ _NAMESPACE = UUID("6f0a2d0e-5e0b-4d5c-9a3e-2b1f6f1c7a10")
 
 
 class DemoUser(TypedDict):
-    """`tenant` is a slug, "" for staff; `sub` is Cognito's subject, which changes when the user pool is made anew."""
+    """`tenant` is a slug, "" for staff; `sub` is Cognito's subject, which changes when the user pool is made anew.
+
+    `review`: whether a clinician of the tenant approves programs before members see them.
+    """
 
     sub: str
     email: str
     role: str
     tenant: str
     tenant_kind: str
+    review: bool
 
 
 def _as_owner(admin_url: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -80,8 +84,15 @@ def seed_demo(admin_url: str, users: Sequence[DemoUser]) -> None:
             # The owner is bound by row-level security too: it seeds each tenant in that tenant's context.
             connection.execute("select app.set_context(%s, %s, 'worker')", (tenant_id, user_id))
             connection.execute(
-                "insert into tenants (id, slug, name, kind) values (%s, %s, %s, %s) on conflict (id) do nothing",
-                (tenant_id, user["tenant"], user["tenant"].title(), user["tenant_kind"]),
+                """insert into tenants (id, slug, name, kind, settings) values (%s, %s, %s, %s, %s)
+                   on conflict (id) do nothing""",
+                (
+                    tenant_id,
+                    user["tenant"],
+                    user["tenant"].title(),
+                    user["tenant_kind"],
+                    Jsonb({} if user["review"] else {"require_assessment_review": False}),
+                ),
             )
             connection.execute(
                 """insert into users (tenant_id, id, email, display_name, role) values (%s, %s, %s, %s, %s)

@@ -172,12 +172,14 @@ def person(db: Database, identity: None, sign: Callable[..., str]) -> Callable[.
 
 
 def people(db: Database, sign: Callable[..., str]) -> Callable[..., Person]:
-    def make(tenant: str, role: str = "member", kind: str = "business") -> Person:
+    def make(tenant: str, role: str = "member", kind: str = "business", *, review: bool = False) -> Person:
         user_id, subject = uuid4(), str(uuid4())
         email = f"{role}-{user_id.hex[:8]}@{tenant}.example"
         db.rows(
-            "insert into tenants (id, slug, name, kind) values (gen_random_uuid(), %s, %s, %s) on conflict do nothing",
-            tenant, tenant, kind,
+            """insert into tenants (id, slug, name, kind, settings)
+               values (gen_random_uuid(), %s, %s, %s, jsonb_build_object('require_assessment_review', %s::boolean))
+               on conflict do nothing""",
+            tenant, tenant, kind, review,
         )  # fmt: skip
         tenant_id = db.value("select id from tenants where slug = %s", tenant)
         db.rows(

@@ -67,6 +67,7 @@ def _prepare(postgres: EmbeddedPostgres, subs: Mapping[str, str]) -> None:
             role=login.role,
             tenant=login.tenant,
             tenant_kind=login.tenant_kind,
+            review=login.review,
         )
         for login in LOGINS
     ]

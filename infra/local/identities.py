@@ -14,13 +14,14 @@ CUSTOM_ATTRIBUTES = {"tenantId": False, "role": True, "parentBusinessId": True} 
 
 @dataclass(frozen=True)
 class Login:
-    """A demo user; `tenant` is a slug, empty for the people who run FFP."""
+    """A demo user; `tenant` is a slug, empty for the people who run FFP. `review`: programs wait for a clinician."""
 
     email: str
     password: str
     role: str
     tenant: str
     tenant_kind: str
+    review: bool = False
 
 
 @dataclass(frozen=True)
