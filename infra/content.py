@@ -3,6 +3,7 @@
 A broken file stops the process with a `pydantic.ValidationError` that names the entry: no door opens on it.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -38,6 +39,14 @@ def load_templates() -> list[Template]:
     """The shipped templates, by id; `_sections.yaml` holds what they share."""
     folder = files("domain.data") / "templates"
     found = {path.name for path in folder.iterdir() if path.name.endswith(".yaml")}
-    sections = _read("templates/_sections.yaml")
-    names = sorted(found - {"_sections.yaml"})
-    return [assemble(_read(f"templates/{name}"), sections, load_red_flags()) for name in names]
+    return [with_sections(_read(f"templates/{name}")) for name in sorted(found - {"_sections.yaml"})]
+
+
+def with_sections(document: Mapping[str, Any]) -> Template:
+    """A template from the content of its file, which may include the shared sections. Raises what assemble() does."""
+    return assemble(document, _sections(), load_red_flags())
+
+
+@cache
+def _sections() -> Any:
+    return _read("templates/_sections.yaml")

@@ -261,18 +261,34 @@ def acsm(payload: Payload) -> Scores:
     return {"clearance": clearance, "max_intensity_now": intensity, "note": note}
 
 
+def variants(name: str, **scorers: Callable[[Payload], Scores]) -> Callable[[Payload], Scores]:
+    """The scorer that `variant` names, `name` without one: the short forms come under their long form's name too."""
+
+    def scorer(payload: Payload) -> Scores:
+        chosen = scorers.get(str(payload.get("variant", name)))
+        if chosen is None:
+            raise MalformedInput
+        return chosen(payload)
+
+    return scorer
+
+
+def phq8(payload: Payload) -> Scores:
+    return simple(scored(PHQ8, answers_of(payload, 8, 0, 3)))
+
+
 SCORERS: dict[str, Callable[[Payload], Scores]] = {
     "acsm_screening": acsm,
     "balance_tug": balance,
     "chair_stand_30s": chair_stand,
     "gad7": lambda payload: simple(scored(GAD7, answers_of(payload, 7, 0, 3))),
-    "koos": koos_of(KOOS_ITEMS),
+    "koos": variants("koos", koos=koos_of(KOOS_ITEMS), koos12=koos_of(KOOS12_ITEMS)),
     "koos12": koos_of(KOOS12_ITEMS),
     "lefs": lefs,
     "nprs": nprs,
     "phq2": phq2,
-    "phq8": lambda payload: simple(scored(PHQ8, answers_of(payload, 8, 0, 3))),
-    "phq9": phq9,
+    "phq8": phq8,
+    "phq9": variants("phq9", phq9=phq9, phq8=phq8, phq2=phq2),
     "psfs": psfs,
     "quickdash": quickdash,
     "rmdq24": rmdq24,

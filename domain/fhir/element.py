@@ -21,6 +21,10 @@ class Findings:
         if len(self.reasons) < MAX_REASONS and found not in self.reasons:
             self.reasons.append(found)
 
+    def any_in(self, pointer: str) -> bool:
+        """Whether something at this place or below it has been refused already."""
+        return any(f"{known.pointer}/".startswith(f"{pointer}/") for known in self.reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class Element:

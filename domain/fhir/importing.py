@@ -49,6 +49,7 @@ def _content(root: Element) -> Json:
     base = root.text("language") or "en"
     if not LANGUAGE_TAG.fullmatch(base):
         root.refuse("language", "language")
+        base = "en"
     subjects = root.value.get("subjectType")
     if subjects is not None and (not isinstance(subjects, list) or "Patient" not in subjects):
         root.refuse("subject_type", "subjectType")

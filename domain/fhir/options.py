@@ -11,7 +11,6 @@ from domain.fhir.texts import read_text
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _CODING = frozenset({"system", "version", "code", "display", "userSelected"})
-_OPTION = frozenset({"valueCoding", "valueString", "valueInteger", "initialSelected"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ Entry = tuple[Element, str | int, Json]
 
 def _listed(item: Element, base: str) -> Iterator[Entry]:
     for element in item.children("answerOption"):
-        element.only(_OPTION)
+        element.only(frozenset({"initialSelected", *(name for name in element.value if name.startswith("value"))}))
         if element.flag("initialSelected"):
             element.refuse("initial_value", "initialSelected")
         field = element.choice("value")

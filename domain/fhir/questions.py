@@ -65,7 +65,7 @@ class QuestionReader:
 
     def _choice(self, element: Element, link: str, kind: str, known: ItemExtras) -> Json:
         options = self.options(link, element).listed
-        if not options:
+        if not element.value.get("answerOption") and not element.value.get("answerValueSet"):
             element.refuse("options_missing")
         if kind == "open-choice":
             return {"type": kind, "options": options, "maxLength": _max_length(element)}

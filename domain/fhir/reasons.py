@@ -77,7 +77,7 @@ def reason(code: str, pointer: str, detail: str = "") -> Reason:
 
 
 class NotImportable(DomainError):
-    """`reasons`: everything that stands in the way, in the order of the resource, at most 100."""
+    """`reasons`: everything that stands in the way, at most 100; first what must not stand anywhere."""
 
     code = "questionnaire_not_importable"
     detail = "The questionnaire asks for things a template cannot do. `errors` says what to change."

@@ -32,7 +32,8 @@ class Tree:
             if not link or len(self.elements) >= MAX_ITEMS:
                 element.refuse("too_big" if link else "malformed")
                 continue
-            own = (rows, as_link(link.removeprefix(f"{rows}.") if rows else link))
+            column = link.removeprefix(f"{rows}.")
+            own = (rows, column if rows and _LINK.fullmatch(column) else as_link(link))
             named = not is_presented(element) and self.remembered(link) is None
             if link in self.elements or (named and own in self._taken):
                 element.refuse("duplicate_link_id", "linkId")
