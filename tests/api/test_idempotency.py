@@ -1,15 +1,18 @@
 """One key, one job: replays, other bodies, other people, other days, and twins that have not finished."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import psycopg
+import pytest
 from starlette.testclient import TestClient
 
 from tests.answers import low_back_pain
 from tests.api.problems import assert_problem, nothing_changes
 from tests.conftest import Database
+from tests.processes import until
 
 Make = Callable[..., Any]
 
@@ -120,6 +123,41 @@ def test_a_twin_that_is_still_at_work_is_409(start: Make, submit: Make, person: 
         assert db.value("select count(*) from jobs") == before
         twin.rollback()
     assert submit(member, assessment=assessment, key="k-1").status_code == 202
+
+
+@pytest.mark.parametrize(("pain", "status"), [(3, 202), (9, 422)])
+def test_a_twin_waits_for_the_first_and_is_told(
+    start: Make, submit: Make, person: Make, db: Database, pain: int, status: int
+) -> None:
+    """Both have looked for the key before either has stored it."""
+    member = person("acme")
+    assessment = start(member)
+    with psycopg.connect(db.superuser_url) as other, ThreadPoolExecutor(2) as threads:
+        other.execute("select 1 from assessments for update")
+
+        def send(nprs_now: int, waiting: int) -> Any:
+            answers = low_back_pain(nprs_now=nprs_now)
+            sent = threads.submit(submit, member, assessment=assessment, key="k-1", answers=answers)
+            until(lambda: blocked(db) == waiting, 1.5)
+            return sent
+
+        first, twin = send(3, 1), send(pain, 2)
+        other.rollback()
+    assert first.result().status_code == 202
+    assert twin.result().status_code == status
+    if status == 202:
+        assert twin.result().json() == first.result().json()
+        assert twin.result().headers["idempotent-replayed"] == "true"
+    else:
+        assert_problem(twin.result(), 422, "idempotency_key_reused")
+    assert db.value("select count(*) from jobs") == 1
+
+
+def blocked(db: Database) -> int:
+    count: int = db.value(
+        "select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock'", db.name
+    )
+    return count
 
 
 def test_a_submit_survives_a_queue_that_is_down(
