@@ -65,12 +65,15 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job taken for one attempt of one stage. `score` is the stored result once scoring has committed."""
+    """A job taken for one attempt of one stage. `score` is the stored result once scoring has committed; `settings` are
+    the tenant's.
+    """
 
     job: Job
     submission: Submission
     template_id: UUID
     score: dict[str, Any] | None
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

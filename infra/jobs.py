@@ -30,7 +30,7 @@ def job_from(row: Row, prefix: str = "") -> Job:
 
 _READ = f"select {', '.join(_JOB)} from app.read_job(%s, %s, %s, %s)"  # noqa: S608 - our own column names
 _CANCEL = f"select {', '.join(_JOB)} from app.cancel_job(%s, %s, %s, %s, %s)"  # noqa: S608
-_CLAIM = f"""select outcome, retry_in, template_id, score, {columns("job", _JOB, "job_")},
+_CLAIM = f"""select outcome, retry_in, template_id, score, settings, {columns("job", _JOB, "job_")},
     {columns("submission", _SUBMISSION, "submission_")} from app.claim_job(%s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
 
 
@@ -58,7 +58,7 @@ class JobRepository:
         match row["outcome"]:
             case "claimed":
                 submission = Submission(**{name: row[f"submission_{name}"] for name in _SUBMISSION})
-                return Claim(job_from(row, "job_"), submission, row["template_id"], row["score"])
+                return Claim(job_from(row, "job_"), submission, row["template_id"], row["score"], row["settings"])
             case "done":
                 raise LeaseLost
             case "busy":
@@ -75,11 +75,14 @@ class JobRepository:
             (job.id, job.attempt, engine_version, Jsonb(result), referral),
         )
 
-    def finish_generation(self, job: Job, program: dict[str, Any]) -> None:
-        """Store the program with the job's end, in one statement. Raises LeaseLost: then nothing was stored."""
+    def finish_generation(self, job: Job, program: dict[str, Any], plan: dict[str, Any] | None) -> None:
+        """Store the program with the job's end, in one statement, and the solved spec where it is new.
+
+        Raises LeaseLost: then nothing was stored.
+        """
         self._fenced(
-            "select app.finish_generation(%s, %s, %s, %s, %s, %s) as held",
-            (job.id, job.attempt, Jsonb(program)),
+            "select app.finish_generation(%s, %s, %s, %s, %s, %s, %s) as held",
+            (job.id, job.attempt, Jsonb(program), None if plan is None else Jsonb(plan)),
         )
 
     def end_attempt(self, job: Job, outcome: str, code: str) -> None:

@@ -13,6 +13,11 @@ class ProgramRepository:
     def __init__(self, connection: TenantConnection) -> None:
         self._connection = connection
 
+    def solved(self, input_hash: str) -> dict[str, Any] | None:
+        """The plan that answers this spec, if anybody has asked before."""
+        rows = self._connection.read("select plan from app.read_solved(%s, %s, %s, %s) as plan", (input_hash,))
+        return rows[0]["plan"] if rows else None
+
     def read(self, program_id: UUID) -> Program:
         key = (self._connection.context.tenant_id, program_id)
         rows = self._connection.execute(

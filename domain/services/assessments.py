@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,7 +15,7 @@ from domain.errors import AlreadySubmitted, IdempotencyKeyReused, InvalidAnswers
 from domain.jobs import Job
 from domain.ports import UnitOfWork
 from domain.records import Answers, Assessment, Claim, ScoreRecord
-from domain.safety.rules import RedFlagRules
+from domain.safety.rules import PainThresholds, RedFlagRules
 
 SUBMIT_ROUTE = "assessments.submit"
 
@@ -107,10 +108,16 @@ def score(uow: UnitOfWork, claim: Claim, rules: RedFlagRules) -> bool:
     """Score and screen a claimed submission. Returns whether a program is to follow: a red flag ends the job here."""
     template = uow.templates.get(claim.template_id, claim.submission.template_hash)
     completed = complete(template, claim.submission.answers, claim.submission.answered_on)
-    found = result_of(template, completed, rules)
+    found = result_of(template, completed, rules, _thresholds(claim.settings))
     referral = found.screening.outcome == "referral"
     uow.jobs.finish_scoring(claim.job, ENGINE_VERSION, found.model_dump(mode="json"), referral=referral)
     return not referral
+
+
+def _thresholds(settings: Mapping[str, Any]) -> PainThresholds | None:
+    """The tenant's own pain limits; None for the documented default."""
+    own = settings.get("pain_thresholds")
+    return None if own is None else PainThresholds.model_validate(own)
 
 
 @dataclass(frozen=True, slots=True)

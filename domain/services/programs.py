@@ -9,16 +9,19 @@ from domain.assessments.completion import complete
 from domain.assessments.results import ProfileIncomplete, Result, profile_of
 from domain.jobs import Permanent
 from domain.ports import UnitOfWork
+from domain.programs.checker import check
 from domain.programs.generator import NoFeasibleProgram
 from domain.programs.generator import generate as plan_for
 from domain.programs.library import Library
 from domain.programs.plan import Plan
-from domain.programs.spec import UnknownCondition, spec_for
+from domain.programs.problem import WeekSolver
+from domain.programs.spec import ProgramSpec, UnknownCondition, spec_for
 from domain.records import Claim
 
 
-def generate(uow: UnitOfWork, claim: Claim, library: Library, new_id: Callable[[], UUID]) -> None:
-    """Make the program of a scored submission and end its job, in one commit.
+def generate(uow: UnitOfWork, claim: Claim, library: Library, solve: WeekSolver, new_id: Callable[[], UUID]) -> None:
+    """Make the program of a scored submission and end its job, in one commit. A spec that was ever solved is not
+    solved again, whoever asked: it holds nothing of a person.
 
     Raises Permanent when no program can be made for these answers. A plan that the independent checker refuses never
     leaves the generator.
@@ -27,14 +30,24 @@ def generate(uow: UnitOfWork, claim: Claim, library: Library, new_id: Callable[[
     completed = complete(template, claim.submission.answers, claim.submission.answered_on)
     result = Result.model_validate(claim.score)
     try:
-        plan = plan_for(spec_for(profile_of(template, completed, result), library), library)
+        spec = spec_for(profile_of(template, completed, result), library)
+        plan, is_new = _solved(uow, spec, library, solve)
     except (NoFeasibleProgram, ProfileIncomplete) as error:
         raise Permanent(error.code) from None
     except UnknownCondition:
         raise Permanent("unknown_condition") from None
-    uow.jobs.finish_generation(
-        claim.job, rows_of(plan, start_on=next_monday(claim.submission.answered_on), new_id=new_id)
-    )
+    rows = rows_of(plan, start_on=next_monday(claim.submission.answered_on), new_id=new_id)
+    uow.jobs.finish_generation(claim.job, rows, plan.model_dump(mode="json") if is_new else None)
+
+
+def _solved(uow: UnitOfWork, spec: ProgramSpec, library: Library, solve: WeekSolver) -> tuple[Plan, bool]:
+    """The plan, and whether it had to be found. A stored one is checked again: nothing unsafe comes from a cache."""
+    stored = uow.programs.solved(spec.input_hash)
+    if stored is not None:
+        plan = Plan.model_validate(stored)
+        if plan.input_hash == spec.input_hash and not check(plan, spec, library):
+            return plan, False
+    return plan_for(spec, library, solve), True
 
 
 def next_monday(day: date) -> date:

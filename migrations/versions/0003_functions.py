@@ -178,7 +178,7 @@ WORK = """
 -- Takes a job for one attempt of one stage. The lease may be lost in a crash of the server (synchronous_commit off):
 -- then the message comes again and the job is claimed again. An effect is never written that way.
 create function app.claim_job(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_lease_s double precision, p_worker text)
-returns table (outcome text, retry_in integer, job jobs, submission submissions, template_id uuid, score jsonb)
+returns table (outcome text, retry_in integer, job jobs, submission submissions, template_id uuid, score jsonb, settings jsonb)
 language plpgsql as $$
 declare
     v jobs;
@@ -186,20 +186,20 @@ begin
     perform app.set_context(p_tenant, p_user, p_role), set_config('synchronous_commit', 'off', true);
     select * into v from jobs where tenant_id = p_tenant and id = p_job for update;
     if not found then
-        return query select 'unknown', 0, null::jobs, null::submissions, null::uuid, null::jsonb;
+        return query select 'unknown', 0, null::jobs, null::submissions, null::uuid, null::jsonb, null::jsonb;
     elsif v.status in ('succeeded', 'failed', 'canceled') or (v.stage = 'generating' and p_stage = 'scoring') then
-        return query select 'done', 0, v, null::submissions, null::uuid, null::jsonb;
+        return query select 'done', 0, v, null::submissions, null::uuid, null::jsonb, null::jsonb;
     elsif v.stage <> p_stage then
-        return query select 'unknown', 0, null::jobs, null::submissions, null::uuid, null::jsonb;
+        return query select 'unknown', 0, null::jobs, null::submissions, null::uuid, null::jsonb, null::jsonb;
     elsif v.lease_until > now() then
-        return query select 'busy', ceil(extract(epoch from v.lease_until - now()))::integer, v, null::submissions, null::uuid, null::jsonb;
+        return query select 'busy', ceil(extract(epoch from v.lease_until - now()))::integer, v, null::submissions, null::uuid, null::jsonb, null::jsonb;
     elsif v.attempt >= v.max_attempts then
         if v.status in ('running', 'retrying') then
             update jobs set status = 'dead', lease_until = null, error_code = coalesce(error_code, 'attempts_exhausted'),
                 published_at = coalesce(published_at, now()), revision = revision + 1, updated_at = now()
                 where tenant_id = p_tenant and id = p_job returning * into v;
         end if;
-        return query select 'exhausted', 0, v, null::submissions, null::uuid, null::jsonb;
+        return query select 'exhausted', 0, v, null::submissions, null::uuid, null::jsonb, null::jsonb;
     else
         update jobs set status = 'running', attempt = attempt + 1, lease_until = now() + make_interval(secs => p_lease_s),
                 published_at = coalesce(published_at, now()), started_at = coalesce(started_at, now()),
@@ -207,8 +207,9 @@ begin
             where tenant_id = p_tenant and id = p_job returning * into v;
         insert into attempts (tenant_id, job_id, stage, number, worker) values (p_tenant, p_job, p_stage, v.attempt, p_worker);
         perform pg_notify('ffp_jobs', p_job::text);
-        return query select 'claimed', 0, v, s, a.template_id, c.result
+        return query select 'claimed', 0, v, s, a.template_id, c.result, t.settings
             from submissions s
+            join tenants t on t.id = s.tenant_id
             join assessments a on a.tenant_id = s.tenant_id and a.id = s.assessment_id
             left join scores c on c.tenant_id = s.tenant_id and c.submission_id = s.id
             where s.tenant_id = p_tenant and s.assessment_id = v.assessment_id;
@@ -252,7 +253,13 @@ begin
     return true;
 end $$;
 
-create function app.finish_generation(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_attempt integer, p_program jsonb)
+-- What has been solved before, by any tenant.
+create function app.read_solved(p_tenant uuid, p_user uuid, p_role text, p_input_hash text) returns setof jsonb
+language sql stable as $$ select plan from solved_specs where input_hash = p_input_hash $$;
+
+-- `p_plan` is the solved spec behind the program, to be kept for the next who asks the same; null when it is known.
+create function app.finish_generation(
+    p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_attempt integer, p_program jsonb, p_plan jsonb)
 returns boolean language plpgsql as $$
 declare
     v jobs;
@@ -292,6 +299,9 @@ begin
         where tenant_id = p_tenant and job_id = p_job and stage = 'generating' and number = p_attempt;
     insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
         values (p_tenant, p_user, p_role, 'program.created', 'program', v_program, v.user_id, v.correlation_id);
+    if p_plan is not null then
+        insert into solved_specs (input_hash, plan) values (p_plan ->> 'input_hash', p_plan) on conflict do nothing;
+    end if;
     if v_review then
         perform app.notify_staff('program_to_review', 'program', v_program, null);
     else
@@ -401,7 +411,7 @@ def downgrade() -> None:
     op.execute("""
         drop trigger jobs_guard on jobs;
         drop trigger templates_guard on templates;
-        drop function app.guard_template, app.review_program, app.notify_user, app.notify_staff, app.needs_review, app.end_attempt, app.finish_generation, app.finish_scoring, app.claim_job, app.submit_assessment,
+        drop function app.guard_template, app.review_program, app.notify_user, app.notify_staff, app.needs_review, app.read_solved, app.end_attempt, app.finish_generation, app.finish_scoring, app.claim_job, app.submit_assessment,
             app.open_submission, app.read_template, app.mark_published, app.cancel_job, app.read_job, app.guard_job, app.job_may_move,
             app.open_request;
     """)

@@ -1,5 +1,6 @@
 """What an attempt may end in: later, never, or done; and what the Lambda entry tells SQS."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -185,3 +186,41 @@ def test_backoff_grows_and_stays_within_its_cap(count: int) -> None:
 def test_words_for_later_and_never_carry_a_code() -> None:
     assert Transient("leased", retry_in=3).retry_in == 3
     assert str(Permanent("unknown_condition")) == "unknown_condition"
+
+
+def test_a_spec_is_solved_once_for_everybody(
+    db: Database, person: Callable[..., Person], queues: dict[str, str]
+) -> None:
+    """Two tenants with equal answers: the second program comes from the stored plan, line by line the same."""
+    for tenant in ("acme", "globex"):
+        job = submitted(person(tenant), publish=False)
+        deliver(message_for(job))
+        deliver(Message(job.tenant_id, job.id, "generating", "c"))
+    assert db.value("select count(*) from solved_specs") == 1
+    lines = db.rows(
+        """select i.exercise, i.sets, i.reps, i.seconds, i.why::text, s.week, s.number, i.position
+           from prescribed_exercises i join sessions s on s.id = i.session_id join tenants t on t.id = i.tenant_id
+           order by t.slug, s.week, s.number, i.position"""
+    )
+    assert lines[: len(lines) // 2] == lines[len(lines) // 2 :]
+    assert len({row["tenant_id"] for row in db.rows("select tenant_id from programs")}) == 2
+
+
+def test_a_stored_plan_that_fails_the_checker_is_not_used(db: Database, member: Person) -> None:
+    first = submitted(member, publish=False)
+    deliver(message_for(first))
+    deliver(Message(first.tenant_id, first.id, "generating", "c"))
+    db.rows("update solved_specs set plan = jsonb_set(plan, '{weeks,0,sessions,0,items,0,sets}', '9')")
+    second = submitted(member, publish=False)
+    deliver(message_for(second))
+    deliver(Message(second.tenant_id, second.id, "generating", "c"))
+    assert_done_once(db, second)
+    assert db.value("select max(sets) from prescribed_exercises") < 9
+
+
+def test_a_tenants_own_pain_limits_count(db: Database, member: Person) -> None:
+    """Pain 4 is moderate by default; a tenant that says 5 gets it as mild."""
+    for settings, severity in (("{}", "moderate"), ('{"pain_thresholds": {"moderate": 5, "severe": 7}}', "mild")):
+        db.rows("update tenants set settings = %s", settings)
+        deliver(message_for(submitted(member, publish=False)))
+        assert db.value("select result -> 'screening' ->> 'severity' from scores order by created_at desc limit 1") == severity  # fmt: skip
