@@ -1,7 +1,5 @@
 """What the services need from the outside; infra/ provides it."""
 
-from collections.abc import Sequence
-from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -11,6 +9,7 @@ from domain.records import (
     Answers,
     Assessment,
     Claim,
+    NewSubmission,
     OpenSubmission,
     Program,
     ScoreRecord,
@@ -30,24 +29,7 @@ class Assessments(Protocol):
 
     def open_submission(self, assessment_id: UUID, route: str, key: str) -> OpenSubmission: ...
 
-    def submit(
-        self,
-        assessment_id: UUID,
-        *,
-        revision: int,
-        route: str,
-        key: str,
-        body_hash: str,
-        job_id: UUID,
-        submission_id: UUID,
-        answers: Answers,
-        enabled: Sequence[str],
-        computed: Answers,
-        answered_on: date,
-        engine_version: str,
-        correlation_id: str,
-        traceparent: str | None,
-    ) -> tuple[Job, bool]:
+    def submit(self, new: NewSubmission) -> tuple[Job, bool]:
         """The job, and whether it is a replay of an earlier answer. Commits."""
         ...
 

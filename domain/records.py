@@ -49,6 +49,26 @@ class OpenSubmission:
 
 
 @dataclass(frozen=True, slots=True)
+class NewSubmission:
+    """What a submit writes, in the order of the arguments of app.submit_assessment."""
+
+    assessment_id: UUID
+    revision: int
+    route: str
+    key: str
+    body_hash: str
+    job_id: UUID
+    submission_id: UUID
+    answers: Answers
+    enabled: list[str]
+    computed: Answers
+    answered_on: date
+    engine_version: str
+    correlation_id: str
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """The immutable snapshot that is scored."""
 

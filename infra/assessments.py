@@ -1,7 +1,6 @@
 """Assessments, submissions and scores in PostgreSQL."""
 
-from collections.abc import Sequence
-from datetime import date
+from dataclasses import fields
 from uuid import UUID
 
 import psycopg
@@ -9,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import NotFound, RequestInFlight, StaleRevision
 from domain.jobs import Job
-from domain.records import Answers, Assessment, OpenSubmission, ScoreRecord, TemplateRef
+from domain.records import Answers, Assessment, NewSubmission, OpenSubmission, ScoreRecord, TemplateRef
 from infra import audit
 from infra.jobs import job_columns, job_from
 from infra.rows import Row, TenantConnection
@@ -39,7 +38,7 @@ _SAVE = f"""
 _OPEN = f"""select template_id, template_hash, status, answers, revision, key_hash, job_id,
     {job_columns("key_job", "key_")} from app.open_submission(%s, %s, %s, %s, %s, %s)"""  # noqa: S608
 _SUBMIT = f"""select replayed, {job_columns("job", "job_")}
-    from app.submit_assessment({", ".join(["%s"] * 17)})"""  # noqa: S608
+    from app.submit_assessment({", ".join(["%s"] * (3 + len(fields(NewSubmission))))})"""  # noqa: S608
 
 
 def _assessment(row: Row) -> Assessment:
@@ -86,32 +85,11 @@ class AssessmentRepository:
             row["key_hash"], job_from(row, "key_") if row["key_id"] else None, row["job_id"],
         )  # fmt: skip
 
-    def submit(
-        self,
-        assessment_id: UUID,
-        *,
-        revision: int,
-        route: str,
-        key: str,
-        body_hash: str,
-        job_id: UUID,
-        submission_id: UUID,
-        answers: Answers,
-        enabled: Sequence[str],
-        computed: Answers,
-        answered_on: date,
-        engine_version: str,
-        correlation_id: str,
-        traceparent: str | None,
-    ) -> tuple[Job, bool]:
+    def submit(self, new: NewSubmission) -> tuple[Job, bool]:
+        values = [getattr(new, field.name) for field in fields(new)]
+        arguments = [Jsonb(value) if isinstance(value, dict | list) else value for value in values]
         try:
-            [row] = self._connection.finish(
-                _SUBMIT,
-                (
-                    assessment_id, revision, route, key, body_hash, job_id, submission_id, Jsonb(answers),
-                    Jsonb(list(enabled)), Jsonb(computed), answered_on, engine_version, correlation_id, traceparent,
-                ),
-            )  # fmt: skip
+            [row] = self._connection.finish(_SUBMIT, arguments)
         except psycopg.errors.LockNotAvailable:  # a twin holds the key, or the assessment
             raise RequestInFlight from None
         return job_from(row, "job_"), row["replayed"]

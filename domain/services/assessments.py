@@ -14,7 +14,7 @@ from domain.assessments.results import changes_between, result_of
 from domain.errors import AlreadySubmitted, IdempotencyKeyReused, InvalidAnswers, NotFound, StaleRevision
 from domain.jobs import Job
 from domain.ports import UnitOfWork
-from domain.records import Answers, Assessment, Claim, ScoreRecord
+from domain.records import Answers, Assessment, Claim, NewSubmission, ScoreRecord
 from domain.safety.rules import PainThresholds, RedFlagRules
 
 SUBMIT_ROUTE = "assessments.submit"
@@ -87,20 +87,22 @@ def submit(
     if completed.issues:
         raise InvalidAnswers(completed.issues)
     return uow.assessments.submit(
-        request.assessment_id,
-        revision=request.revision,
-        route=SUBMIT_ROUTE,
-        key=request.key,
-        body_hash=request.body_hash,
-        job_id=job_id,
-        submission_id=submission_id,
-        answers=completed.answers,
-        enabled=sorted(completed.enabled),
-        computed=completed.computed,
-        answered_on=today,
-        engine_version=ENGINE_VERSION,
-        correlation_id=request.correlation_id,
-        traceparent=request.traceparent,
+        NewSubmission(
+            assessment_id=request.assessment_id,
+            revision=request.revision,
+            route=SUBMIT_ROUTE,
+            key=request.key,
+            body_hash=request.body_hash,
+            job_id=job_id,
+            submission_id=submission_id,
+            answers=completed.answers,
+            enabled=sorted(completed.enabled),
+            computed=completed.computed,
+            answered_on=today,
+            engine_version=ENGINE_VERSION,
+            correlation_id=request.correlation_id,
+            traceparent=request.traceparent,
+        )
     )
 
 
