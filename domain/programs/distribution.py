@@ -14,24 +14,26 @@ STEPS = 80
 TABU = 6
 
 
-def distribute(problem: Problem, counts: dict[int, int], sets: dict[int, int]) -> Sessions | None:
-    """Sessions that hold every candidate `counts` times and keep the rules of a session; None if none was found."""
+def distribute(problem: Problem, counts: dict[int, int], sets: dict[int, int]) -> Sessions:
+    """Sessions that hold every candidate `counts` times. They keep the rules of a session if that was possible; the
+    caller has to look, and can repair what is left.
+    """
     faults = Faults(problem)
     sessions = _first_guess(problem, counts, sets, faults)
     tabu: dict[tuple[int, int], int] = {}  # (session, candidate) that may not be moved before a step
     for step in range(STEPS):
         before = [faults.session(items, sets) for items in sessions]
         if not any(before):
-            return sessions
+            break
         best = _best_exchange(sessions, before, sets, faults, {k for k, until in tabu.items() if until >= step})
         if best is None:
-            return None
+            break
         _, here, there, out, back = best
         _exchange(sessions, here, there, out, back)
         tabu[there, out] = step + TABU
         if back >= 0:
             tabu[here, back] = step + TABU
-    return None
+    return sessions
 
 
 def _first_guess(problem: Problem, counts: dict[int, int], sets: dict[int, int], faults: Faults) -> Sessions:

@@ -25,6 +25,12 @@ class Draft:
         self.sessions[session].append(index)
         self.counts[index] += 1
 
+    def load(self, sessions: list[list[int]], sets: dict[int, int]) -> None:
+        """Start from this week instead."""
+        self.sessions = sessions
+        self.sets.update(sets)
+        self.counts = Counter(index for items in sessions for index in items)
+
     def used(self) -> dict[int, int]:
         """Sessions of each candidate that is in the week."""
         return {index: count for index, count in self.counts.items() if count}
@@ -36,10 +42,10 @@ class Draft:
         used = {index: self.sets[index] for index in self.used()}
         return Week(tuple(tuple(items) for items in self.sessions), used, "greedy")
 
-    def repair(self) -> bool:
+    def repair(self, steps: int = REPAIRS) -> bool:
         """Best move first, with a short memory against going round in circles. True when no fault is left."""
         tabu: dict[tuple[int, int, bool], int] = {}  # session, candidate, entering: until which step
-        for step in range(REPAIRS):
+        for step in range(steps):
             if self.total_faults() == 0:
                 return True
             best: tuple[int, int, Move] | None = None

@@ -1,18 +1,20 @@
 """One spec in, one checked program out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from domain.errors import DomainError
 from domain.programs.checker import check
-from domain.programs.eligibility import eligible
+from domain.programs.eligibility import Eligible, eligible
 from domain.programs.greedy import greedy_week
 from domain.programs.library import Library
 from domain.programs.peak import peak_sessions
 from domain.programs.plan import Plan
 from domain.programs.problem import Problem, Week, WeekSolver, objective, problem_of
-from domain.programs.rules import REASSESS_WEEK, RELAXATION_ORDER
+from domain.programs.rules import LEAST_SHARE, REASSESS_WEEK, RELAXATION_ORDER, SHARE_STEP
 from domain.programs.spec import ProgramSpec
-from domain.programs.support import support_of
+from domain.programs.support import Support, support_of
+from domain.programs.volume import milder, volume
 from domain.programs.weeks import program_weeks
 
 
@@ -29,24 +31,19 @@ def generate(spec: ProgramSpec, library: Library, solve: WeekSolver = greedy_wee
     `solve` finds the peak week; workers pass the exact solver, everything else takes the greedy. A solver that finds
     nothing, or whose plan the independent checker refuses, is replaced by the greedy, and the plan says so.
     """
+    easier = milder(spec, library)
+    limit = None if easier is None else volume(generate(easier, library, solve), library)
     pool = eligible(spec, library)
     support = support_of(spec, library, pool)
     for relaxed in _attempts():
         problem = problem_of(spec, library, pool, support, frozenset(relaxed))
+        if not set(problem.groups) <= {candidate.group for candidate in problem.candidates}:
+            continue  # no week can hold a movement that nobody may be offered
         for week in _weeks(problem, solve):
-            plan = Plan(
-                spec=spec,
-                weeks=program_weeks(peak_sessions(spec, problem, pool, support, week)),
-                reassess_week=REASSESS_WEEK,
-                solver=week.solver,
-                **_proof(problem, week),
-                relaxed=relaxed,
-                input_hash=spec.input_hash,
-                library_hash=library.content_hash,
-                engine_version=spec.engine_version,
-            )
-            if not check(plan, spec, library):
-                return plan
+            for plan in _plans(spec, library, problem, pool, support, week, relaxed):
+                within = limit is None or all(v <= most for v, most in zip(volume(plan, library), limit, strict=True))
+                if within and not check(plan, spec, library):
+                    return plan
     raise NoFeasibleProgram
 
 
@@ -62,7 +59,30 @@ def _weeks(problem: Problem, solve: WeekSolver) -> Iterator[Week]:
             yield week
 
 
-def _proof(problem: Problem, week: Week) -> dict[str, object]:
+def _plans(
+    spec: ProgramSpec,
+    library: Library,
+    problem: Problem,
+    pool: Eligible,
+    support: tuple[Support, ...],
+    week: Week,
+    relaxed: tuple[str, ...],
+) -> Iterator[Plan]:
+    """The week as a program, with its usual reps first and then with fewer and fewer."""
     reached = objective(problem, week)
     gap = None if week.bound is None else round(max(0, week.bound - reached) / max(1, week.bound), 6)
-    return {"objective": reached, "bound": week.bound, "gap": gap}
+    for share in range(problem.share, LEAST_SHARE - 1, -SHARE_STEP):
+        sessions = peak_sessions(spec, replace(problem, share=share), pool, support, week)
+        yield Plan(
+            spec=spec,
+            weeks=program_weeks(sessions),
+            reassess_week=REASSESS_WEEK,
+            solver=week.solver,
+            objective=reached,
+            bound=week.bound,
+            gap=gap,
+            relaxed=relaxed,
+            input_hash=spec.input_hash,
+            library_hash=library.content_hash,
+            engine_version=spec.engine_version,
+        )

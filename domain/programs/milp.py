@@ -2,7 +2,8 @@
 
 1. The linear relaxation gives a bound on every week, and reduced costs that name the columns worth a look.
 2. An integer program over those columns nearly always comes within GAP of that bound.
-3. The counts are distributed over the sessions; if that fails, the week is cut off and the next best one is tried.
+3. The counts are distributed over the sessions, with a few exchanges where that is not possible as they are; if that
+   costs too much, the week is cut off and the next best one is tried.
 4. If the bound is still too far away, the integer program over all columns, started from that week, tightens it.
 
 Deterministic: one thread, fixed seed, stops by gap and node count. The clock is a guard far outside normal times.
@@ -17,16 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.programs.distribution import distribute
+from domain.programs.draft import Draft
 from domain.programs.problem import Problem, Week, covered, objective
-from domain.programs.weekly import Weekly, weekly_model
+from domain.programs.weekly import Weekly, weekly_model, with_slack
 
 GAP = 0.02  # what counts as proven: the objective is within this share of the bound
-KERNELS = (60, 160)  # columns of the small program, and of the second try
+KERNEL = 60  # columns of the small program
 OPTIONS: dict[str, bool | int | float] = {
     "output_flag": False,
     "threads": 1,
     "random_seed": 1,
-    "mip_rel_gap": 0.015,  # a little less than GAP: distribution may cost something
+    "mip_rel_gap": 0.018,  # a little less than GAP: distribution may cost something
     "mip_max_nodes": 4000,
     "time_limit": 10.0,  # a guard, far outside normal times
     # Three root heuristics that cost half of the time here and find nothing: the kernel is already small.
@@ -34,10 +36,13 @@ OPTIONS: dict[str, bool | int | float] = {
     "mip_heuristic_run_feasibility_jump": False,
     "mip_detect_symmetry": False,
 }
+MENDS = 12  # exchanges of exercises that may mend a week which could not be distributed as it was
+KERNEL_NODES = 100  # the small program finds its week early; what it does after that is proof, which comes later
 EPSILON = 1e-9
+ROUNDING = 1e-6  # the solver may call a whole number a little less
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-# Percent of the session time that the weekly model leaves free, try by try (see weekly_model).
+# Percent of the session time that the weekly model leaves free, try by try (see with_slack).
 SLACK = (2, 4, 7, 10, 14, 18)
 
 
@@ -57,49 +62,46 @@ def solve_week(problem: Problem) -> Week | None:
     relaxed = _run(everything, whole=False)
     if relaxed is None:
         return None
-    week = _week(problem, relaxed)
     bound = relaxed.bound
-    if week is None or objective(problem, week) < (1 - GAP) * bound:
-        proven = _run(everything, start=None if week is None else _values(problem, everything, week))
-        if proven is not None:
-            bound = min(bound, proven.bound)
-            found = (week, _distributed(problem, everything, proven))
-            week = max((w for w in found if w is not None), key=lambda w: objective(problem, w), default=None)
-    return None if week is None else Week(week.sessions, week.sets, "highs", bound=floor(bound + EPSILON))
+    best = _week(problem, everything, relaxed)
+    cuts: list[list[int]] = []
+    for slack in (0, *SLACK):
+        if best is not None and objective(problem, best) >= (1 - GAP) * bound:
+            break
+        model = with_slack(everything, slack, cuts)
+        found = _run(model, start=None if best is None or slack else _values(problem, everything, best))
+        if found is None:
+            continue
+        if slack == 0:
+            bound = min(bound, found.bound)
+        weeks = [week for week in (best, _distributed(problem, model, found)) if week is not None]
+        best = max(weeks, key=lambda week: objective(problem, week), default=None)
+        cuts.append(_chosen(model, found))
+    return None if best is None else Week(best.sessions, best.sets, "highs", bound=floor(bound + ROUNDING))
 
 
-def _week(problem: Problem, relaxed: _Solution) -> Week | None:
+def _week(problem: Problem, everything: Weekly, relaxed: _Solution) -> Week | None:
     """The best week of the small programs that could be distributed."""
-    enough = (1 - GAP) * relaxed.bound
     cuts: list[list[int]] = []
     for slack in SLACK:
-        model = weekly_model(problem, slack)
-        for cut in cuts:
-            model.forbid(cut)
-        found = _from_few_columns(model, relaxed, enough)
-        if found is not None:
-            week = _distributed(problem, model, found)
-            if week is not None:
-                return week
-            cuts.append(_chosen(model, found))
+        model = with_slack(everything, slack, cuts)
+        found = _from_few_columns(model, relaxed)
+        if found is None:
+            continue
+        week = _distributed(problem, model, found)
+        if week is not None:
+            return week
+        cuts.append(_chosen(model, found))
     return None
 
 
-def _from_few_columns(model: Weekly, relaxed: _Solution, enough: float) -> _Solution | None:
-    """Columns of the relaxed solution and those that would cost it least; more of them if that is not enough."""
+def _from_few_columns(model: Weekly, relaxed: _Solution) -> _Solution | None:
+    """Columns of the relaxed solution and those that would cost it least; all of them if that does not do."""
     count = len(model.columns)
     price = np.where(relaxed.values[:count] > EPSILON, inf, relaxed.reduced[:count])
-    order = np.argsort(-price, kind="stable")
-    best: _Solution | None = None
-    for size in KERNELS:
-        mask = np.zeros(count, dtype=bool)
-        mask[order[:size]] = True
-        found = _run(model, mask)
-        if found and (best is None or found.objective > best.objective):
-            best = found
-        if best and best.objective >= enough:
-            break
-    return best or _run(model)
+    mask = np.zeros(count, dtype=bool)
+    mask[np.argsort(-price, kind="stable")[:KERNEL]] = True
+    return _run(model, mask) or _run(model)
 
 
 def _values(problem: Problem, model: Weekly, week: Week) -> list[float]:
@@ -118,8 +120,12 @@ def _distributed(problem: Problem, model: Weekly, found: _Solution) -> Week | No
     columns = [model.columns[number] for number in _chosen(model, found)]
     counts = {column.index: column.sessions for column in columns}
     sets = {column.index: column.sets for column in columns}
-    sessions = distribute(problem, counts, sets)
-    return None if sessions is None else Week(tuple(tuple(items) for items in sessions), sets, "highs")
+    draft = Draft(problem)
+    draft.load(distribute(problem, counts, sets), sets)
+    if not draft.repair(MENDS):
+        return None
+    week = draft.week()
+    return Week(week.sessions, week.sets, "highs")
 
 
 def _run(
@@ -129,6 +135,8 @@ def _run(
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in OPTIONS.items():
         solver.setOptionValue(option, value)
+    if mask is not None:
+        solver.setOptionValue("mip_max_nodes", KERNEL_NODES)
     solver.passModel(_program(model, mask, whole))
     if start is not None:
         known = highspy.HighsSolution()

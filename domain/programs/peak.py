@@ -99,8 +99,8 @@ def _main(candidate: Candidate, sets: int, spec: ProgramSpec, problem: Problem, 
     return Line(
         exercise=exercise,
         role="main",
-        peak=Amount(sets, peak_size(exercise, spec)),
-        start=start_size(exercise, spec),
+        peak=Amount(sets, peak_size(exercise, problem.share)),
+        start=start_size(exercise, problem.share),
         effort=HARD - 1 if light else effort,
         why=reasons(candidate, problem, spec, light),
     )

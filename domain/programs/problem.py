@@ -76,7 +76,7 @@ class Problem:
     """Everything a solver may know. Counts are per session unless the name says week; time is quarter minutes.
 
     `longest` bounds the peak-week time of the main work, `shortest` its first-week time, `spread` their difference:
-    then one length of cardio fits both weeks.
+    then one length of cardio fits both weeks. `share` is the percentage of the library's dose at the peak.
     """
 
     candidates: tuple[Candidate, ...]
@@ -91,6 +91,7 @@ class Problem:
     shortest: int
     spread: int
     targets: dict[Muscle, int]
+    share: int
     relaxed: frozenset[str]
 
 
@@ -134,6 +135,7 @@ def problem_of(
         spread=2 * slack - QUARTERS_A_MINUTE,  # cardio comes in whole minutes and serves both ends
         shortest=nominal - slack - min(part.quarters for part in support) - cardio_max,
         targets=_targets(spec),
+        share=PEAK_SHARE[spec.severity],
         relaxed=relaxed,
     )
 
@@ -151,26 +153,26 @@ def _candidate(
         chain=library.chain_of[exercise.id],
         regional=regional,
         halves=tuple((m, 2) for m in exercise.primary_muscles) + tuple((m, 1) for m in exercise.secondary_muscles),
-        options=tuple(_option(exercise, sets, spec) for sets in range(fewest, most + 1)),
+        options=tuple(_option(exercise, sets, PEAK_SHARE[spec.severity]) for sets in range(fewest, most + 1)),
         most_sessions=spec.days if exempt else (spec.days + 1) // 2,
     )
 
 
-def peak_size(exercise: Exercise, spec: ProgramSpec) -> int:
-    """Reps or seconds of a set in the peak week."""
-    return scaled(library_size(exercise), PEAK_SHARE[spec.severity])
+def peak_size(exercise: Exercise, share: int) -> int:
+    """Reps or seconds of a set in the peak week, which reaches `share` percent of the library's dose."""
+    return scaled(library_size(exercise), share)
 
 
-def start_size(exercise: Exercise, spec: ProgramSpec) -> int:
+def start_size(exercise: Exercise, share: int) -> int:
     """Reps or seconds of a set in the first week."""
-    return scaled(peak_size(exercise, spec), START_SHARE)
+    return scaled(peak_size(exercise, share), START_SHARE)
 
 
-def _option(exercise: Exercise, sets: int, spec: ProgramSpec) -> Option:
+def _option(exercise: Exercise, sets: int, share: int) -> Option:
     return Option(
         sets=sets,
-        peak=quarters(exercise, Amount(sets, peak_size(exercise, spec))),
-        start=quarters(exercise, Amount(sets, start_size(exercise, spec))),
+        peak=quarters(exercise, Amount(sets, peak_size(exercise, share))),
+        start=quarters(exercise, Amount(sets, start_size(exercise, share))),
     )
 
 

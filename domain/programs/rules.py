@@ -18,14 +18,15 @@ MAIN_COUNT: dict[Minutes, tuple[int, int]] = {20: (3, 4), 30: (5, 6), 45: (6, 8)
 WARM_COUNT: dict[Minutes, int] = {20: 2, 30: 2, 45: 3, 60: 3}
 COOL_COUNT: dict[Minutes, int] = {20: 1, 30: 1, 45: 2, 60: 2}
 WARM_SETS: dict[Minutes, int] = {20: 1, 30: 1, 45: 2, 60: 2}
-COOL_SETS = 2  # ACSM 2011: about 60 s a stretch, both sides, in total
+# ACSM 2011: about 60 s a stretch, both sides, in total; twenty minutes leave room for half of it.
+COOL_SETS: dict[Minutes, int] = {20: 1, 30: 2, 45: 2, 60: 2}
 BALANCE_SETS = 2
 BALANCE_DAYS = 3  # WHO 2020, or all days if fewer
 CARDIO_MINUTES: dict[Minutes, tuple[int, int]] = {20: (2, 30), 30: (3, 30), 45: (5, 30), 60: (8, 36)}
 
 # Main sets of an average session, by grade. Neighbouring ranges only touch, so a lower grade never works more.
 MAIN_SETS: dict[Minutes, tuple[tuple[int, int], ...]] = {
-    20: ((6, 6), (6, 7), (7, 8), (8, 9), (9, 10)),
+    20: ((6, 6), (6, 7), (7, 7), (7, 8), (8, 9)),
     30: ((10, 11), (11, 12), (12, 13), (13, 14), (14, 16)),
     45: ((12, 13), (13, 14), (14, 16), (16, 18), (18, 21)),
     60: ((15, 16), (16, 17), (17, 19), (19, 22), (22, 26)),
@@ -34,6 +35,8 @@ SETS_OF_AN_EXERCISE: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (2, 3), (2, 
 
 # Share of the library's reps or seconds that the peak week reaches, in percent [P].
 PEAK_SHARE: dict[Severity, int] = {"mild": 100, "moderate": 85, "severe": 65}
+LEAST_SHARE = 35  # when fewer reps are needed to stay below the volume of a milder pain
+SHARE_STEP = 5
 START_SHARE = 75  # of the peak, in the first week
 
 REGIONAL_PER_SESSION: dict[Minutes, int] = {20: 1, 30: 2, 45: 2, 60: 2}

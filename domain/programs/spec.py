@@ -69,7 +69,7 @@ def spec_for(profile: Profile, library: Library) -> ProgramSpec:
     unknown = profile.conditions - library.conditions.keys()
     if unknown:
         raise UnknownCondition(f"no rule for {', '.join(sorted(unknown))}")
-    conditions = profile.conditions | _ladder(profile, library)
+    conditions = profile.conditions | rungs_of(profile.region, profile.severity, library)
     required = any(library.conditions[name].require is not None for name in conditions)
     return ProgramSpec(
         region=profile.region,
@@ -78,7 +78,7 @@ def spec_for(profile: Profile, library: Library) -> ProgramSpec:
         conditions=tuple(sorted(conditions)),
         equipment=tuple(sorted(profile.equipment)),
         level=profile.level,
-        ceiling=min(CEILING_OF_LEVEL[profile.level], CEILING_OF_SEVERITY[profile.severity]),
+        ceiling=ceiling_of(profile.level, profile.severity),
         goal=profile.goal,
         days=profile.days,
         minutes=profile.minutes,
@@ -89,13 +89,19 @@ def spec_for(profile: Profile, library: Library) -> ProgramSpec:
     )
 
 
-def _ladder(profile: Profile, library: Library) -> set[str]:
-    """Every rung up to the present one, so that a rule of milder pain still holds when it is worse."""
-    if profile.pain == 0:
-        return set()
-    rungs = {"mild": ("mild",), "moderate": ("mild", "moderate"), "severe": ("mild", "moderate", "severe")}
-    stem = LADDER_OF_REGION[profile.region]
-    return {f"{stem}_{rung}" for rung in rungs[profile.severity]} & library.conditions.keys()
+def rungs_of(region: Region, severity: Severity, library: Library) -> set[str]:
+    """Every rung up to the present one: a rule of milder pain still holds when it is worse.
+
+    The lowest holds without pain too: the region is assessed for a reason, and 0 to 3 is one band.
+    """
+    severities: tuple[Severity, ...] = ("mild", "moderate", "severe")
+    reached = severities[: severities.index(severity) + 1]
+    return {f"{LADDER_OF_REGION[region]}_{rung}" for rung in reached} & library.conditions.keys()
+
+
+def ceiling_of(level: Level, severity: Severity) -> int:
+    """Highest exercise level, 1-5."""
+    return min(CEILING_OF_LEVEL[level], CEILING_OF_SEVERITY[severity])
 
 
 def _age_band(age: int) -> AgeBand:

@@ -61,7 +61,7 @@ def _session(number: int, spec: ProgramSpec, library: Library, pool: Eligible, u
     return Support(
         warm=take("warm", WARM_COUNT[spec.minutes], WARM_SETS[spec.minutes]),
         balance=take("balance", int(spec.needs_balance and number < BALANCE_DAYS), BALANCE_SETS),
-        cool=take("cool", COOL_COUNT[spec.minutes], COOL_SETS),
+        cool=take("cool", COOL_COUNT[spec.minutes], COOL_SETS[spec.minutes]),
         cardio=take("cardio", 1, 1)[0][0],
     )
 
@@ -70,5 +70,5 @@ def _reluctance(exercise: Exercise, spec: ProgramSpec, used: Counter[str], patte
     """Lowest first: a new pattern, for the region, not used yet this week, short; the id breaks ties."""
     length = quarters(exercise, Amount(1, library_size(exercise))) if exercise.role != "cardio" else 0
     cost = 6 * (exercise.pattern in patterns) + 4 * used[exercise.id] - 5 * (spec.region in exercise.regions)
-    cost += 20 * (exercise.role == "cool" and exercise.dose.sets < COOL_SETS)  # a breath is not a stretch
+    cost += 20 * (exercise.role == "cool" and exercise.dose.sets == 1)  # a breath is not a stretch
     return cost, length + abs(spec.ceiling - exercise.level), exercise.id

@@ -53,10 +53,9 @@ def _spec(facts: Facts) -> Iterator[Violation]:
     for name in spec.conditions:
         if name not in known:
             yield Violation("I03", "spec", f"{name} has no rule")
-    if spec.pain > 0:
-        for rung, place in RUNGS.items():
-            name = f"{STEMS[spec.region]}_{rung}"
-            if place <= RUNGS[spec.severity] and name in known and name not in spec.conditions:
-                yield Violation("I03", "spec", f"{name} is missing from the conditions")
+    for rung, place in RUNGS.items():
+        name = f"{STEMS[spec.region]}_{rung}"
+        if place <= RUNGS[spec.severity] and name in known and name not in spec.conditions:
+            yield Violation("I03", "spec", f"{name} is missing from the conditions")
     if spec.ceiling > min(CEILINGS[spec.level], CEILINGS_IN_PAIN[spec.severity]):
         yield Violation("I04", "spec", "the ceiling is above what level and pain allow")

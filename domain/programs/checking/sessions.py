@@ -110,17 +110,17 @@ def _counts(facts: Facts, where: str, session: Session) -> Iterator[Violation]:
     if spec.minutes >= FULL_FROM and not roles["cardio"]:
         yield Violation("I12", where, "no cardio")
     groups = {exercise.group for _, exercise in facts.main(session)}
-    if spec.minutes >= FULL_FROM and "I13" not in relaxed:  # noqa: holds from 30 minutes
+    if spec.minutes >= FULL_FROM and "I13" not in relaxed:
         for movement in MOVEMENTS:
             if movement not in groups:
                 yield Violation("I13", where, f"no {movement} exercise")
     regional = sum(spec.region in exercise.regions for _, exercise in facts.main(session))
-    if regional < REGIONAL[spec.minutes] and "I22" not in relaxed:  # noqa:
+    if regional < REGIONAL[spec.minutes] and "I22" not in relaxed:
         yield Violation("I22", where, f"{regional} exercises for the region")
 
 
 def _dose(where: str, item: Item, exercise: Exercise, deload: bool) -> Iterator[Violation]:
-    """I25: the library's dose is the most; two fifths of it the least. Cardio takes 2-36 whole minutes."""
+    """I25: the library's dose is the most; a quarter of it the least. Cardio takes 2-36 whole minutes."""
     dose = exercise.dose
     if (item.reps is None) == (item.seconds is None) or (item.reps is None) != (dose.reps is None):
         yield Violation("I25", where, f"{exercise.id}: exactly one of reps and seconds, as in the library")
@@ -131,8 +131,8 @@ def _dose(where: str, item: Item, exercise: Exercise, deload: bool) -> Iterator[
     if item.role == "cardio":
         if not CARDIO_S[0] <= size <= CARDIO_S[1] or size % 60:
             yield Violation("I25", where, f"{exercise.id}: {size} s of cardio")
-    elif not 2 * full <= 5 * size <= 5 * full:
-        yield Violation("I25", where, f"{exercise.id}: {size} outside two fifths to all of {full}")
+    elif not full <= 4 * size <= 4 * full:
+        yield Violation("I25", where, f"{exercise.id}: {size} outside a quarter to all of {full}")
     fewest = 1 if deload or item.role != "main" else 2
     if not fewest <= item.sets <= SETS[1]:
         yield Violation("I25", where, f"{exercise.id}: {item.sets} sets")

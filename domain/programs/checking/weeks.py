@@ -11,7 +11,7 @@ CAPS = {"beginner": 24, "intermediate": 32, "advanced": 40}  # half-sets of one 
 BALANCE_DAYS = 3
 # Main sets of a week, per session, least and most: from severe pain to an advanced person with little or none.
 SETS = {
-    20: ((6, 6), (6, 7), (7, 8), (8, 9), (9, 10)),
+    20: ((6, 6), (6, 7), (7, 7), (7, 8), (8, 9)),
     30: ((10, 11), (11, 12), (12, 13), (13, 14), (14, 16)),
     45: ((12, 13), (13, 14), (14, 16), (16, 18), (18, 21)),
     60: ((15, 16), (16, 17), (17, 19), (19, 22), (22, 26)),

@@ -1,0 +1,127 @@
+"""Every spec gets a program that keeps every rule, the same one each time, and never a harder one for more pain."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.assessments.profile import Profile
+from domain.programs.checker import check
+from domain.programs.generator import NoFeasibleProgram, generate
+from domain.programs.greedy import greedy_week
+from domain.programs.library import Library
+from domain.programs.milp import solve_week
+from domain.programs.plan import Plan
+from domain.programs.problem import Problem, Week, WeekSolver
+from domain.programs.spec import ProgramSpec, spec_for
+from domain.programs.volume import volume
+from tests.domain.programs.making import LIBRARY, OWNED, exercises, profile, profiles, severity, spec
+
+SLOW = [HealthCheck.too_slow]
+few = settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
+fewer = settings(max_examples=6, deadline=None, suppress_health_check=SLOW)
+solvers = pytest.mark.parametrize("solve", [greedy_week, solve_week], ids=["greedy", "highs"])
+
+
+def planned(one: Profile, solve: WeekSolver = solve_week) -> Plan:
+    return generate(spec_for(one, LIBRARY), LIBRARY, solve)
+
+
+@solvers
+@given(one=profiles)
+@few
+def test_every_program_keeps_every_rule(solve: WeekSolver, one: Profile) -> None:
+    asked = spec_for(one, LIBRARY)
+    plan = generate(asked, LIBRARY, solve)
+    assert check(plan, asked, LIBRARY) == []
+    assert plan.relaxed == ()
+
+
+@given(one=profiles)
+@few
+def test_the_optimum_is_proven_within_two_percent(one: Profile) -> None:
+    plan = planned(one)
+    assert plan.solver == "highs"
+    assert plan.bound is not None
+    assert plan.bound * 0.98 <= plan.objective <= plan.bound
+    assert plan.objective >= planned(one, greedy_week).objective * 0.98
+
+
+@solvers
+@given(one=profiles)
+@fewer
+def test_the_same_spec_gives_the_same_bytes(solve: WeekSolver, one: Profile) -> None:
+    assert planned(one, solve).model_dump_json() == planned(one, solve).model_dump_json()
+
+
+@given(one=profiles, pain=st.integers(0, 10))
+@few
+def test_more_pain_is_never_harder(one: Profile, pain: int) -> None:
+    less, more = sorted((one.pain, pain))
+
+    def hardness(at: int) -> tuple[int, ...]:
+        plan = planned(one.model_copy(update={"pain": at, "severity": severity(at)}))
+        items = [i for w in plan.weeks for s in w.sessions for i in s.items]
+        main = [item for item in items if item.role == "main"]
+        return (
+            plan.spec.ceiling,
+            max(item.effort for item in items),
+            sum(item.sets for item in items),
+            sum(item.sets for item in main),
+            *volume(plan, LIBRARY),
+        )
+
+    assert all(worse <= better for worse, better in zip(hardness(more), hardness(less), strict=True))
+
+
+@given(one=profiles)
+@fewer
+def test_less_equipment_never_adds_what_needs_it(one: Profile) -> None:
+    fewer_things = one.equipment & OWNED["none"]
+    gone = one.equipment - fewer_things
+    plan = planned(one.model_copy(update={"equipment": fewer_things}))
+    assert not any(gone & set(LIBRARY.by_id[name].equipment) for name in exercises(plan))
+
+
+@given(one=profiles, condition=st.sampled_from(sorted(LIBRARY.conditions)))
+@fewer
+def test_another_condition_never_adds_what_it_excludes(one: Profile, condition: str) -> None:
+    plan = planned(one.model_copy(update={"conditions": one.conditions | {condition}}))
+    assert all(LIBRARY.conditions[condition].allows(LIBRARY.by_id[name]) for name in exercises(plan))
+
+
+def test_a_solver_that_fails_is_replaced_by_the_greedy() -> None:
+    def finds_nothing(_: Problem) -> Week | None:
+        return None
+
+    def breaks_rules(problem: Problem) -> Week | None:
+        return Week(tuple((0,) for _ in range(problem.sessions)), {0: 2}, "highs", bound=10)
+
+    for solver in (finds_nothing, breaks_rules):
+        assert generate(spec(), LIBRARY, solver).solver == "greedy"
+
+
+def test_a_library_too_thin_for_any_week_is_said_so() -> None:
+    kept = {"march_in_place", "hip_sway", "heel_toe_rock", "standing_breath", "palm_press"}
+    alone = {"progress_to": None, "regress_to": None}
+    found = tuple(e.model_copy(update=alone) for e in LIBRARY.exercises if e.id in kept)
+    thin = Library(exercises=found, conditions=LIBRARY.conditions)
+    with pytest.raises(NoFeasibleProgram):
+        generate(spec_for(profile(), thin), thin)
+
+
+def test_rules_are_given_up_in_order_and_never_the_safe_ones() -> None:
+    """Without any pulling exercise the ratio and the movement groups go; the plan says so and still checks."""
+    no_pull = Library.model_validate(
+        {
+            "exercises": [
+                e.model_dump() | {"progress_to": None, "regress_to": None}
+                for e in LIBRARY.exercises
+                if e.group != "pull"
+            ],
+            "conditions": LIBRARY.model_dump()["conditions"],
+        }
+    )
+    asked: ProgramSpec = spec_for(profile(), no_pull)
+    plan = generate(asked, no_pull)
+    assert plan.relaxed == ("P01", "I15", "I14", "I22", "I13")
+    assert check(plan, asked, no_pull) == []
