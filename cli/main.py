@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import database, demo, doctor, doors, stack
+from cli import database, demo, doctor, doors, plan, score, stack, template
 from infra.local.errors import LocalStackError
 from infra.settings import SettingMissing
 
@@ -45,6 +45,9 @@ app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.env)
 app.command()(demo.demo)
+app.command()(plan.plan)
+app.command()(score.score)
+app.add_typer(template.app, name="template")
 app.command()(doctor.doctor)
 app.command()(database.migrate)
 app.command()(doors.api)

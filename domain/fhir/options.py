@@ -32,9 +32,11 @@ def read_options(item: Element, value_sets: dict[str, Element], base: str) -> Op
         else:
             entries += _concepts(value_set, base)
     codes: dict[str | int, str] = {}
+    taken: set[str] = set()
     for element, key, option in entries:
-        if option["code"] in codes.values():
+        if option["code"] in taken:
             element.refuse("duplicate_option")
+        taken.add(option["code"])
         codes[key] = option["code"]
     return Options([option for _, _, option in entries], codes)
 

@@ -213,7 +213,7 @@ def places(value: Any, found: list[Callable[[Any], None]]) -> list[Callable[[Any
     return found
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_a_questionnaire_with_anything_anywhere_is_imported_or_refused(data: st.DataObject) -> None:
     base = data.draw(st.sampled_from(("foreign", "ours")))
