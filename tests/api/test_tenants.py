@@ -190,8 +190,8 @@ def test_a_tenants_own_template_is_its_own(api_alone: TestClient, person: Make, 
     acme, globex = person("acme"), person("globex")
     document = db.value("select document from templates where slug = 'low-back-pain'") | {"id": "acme-intake"}
     db.rows(
-        "insert into templates (id, tenant_id, slug, version, content_hash, document)"
-        " values (gen_random_uuid(), %s, 'acme-intake', '1.0.0', 'hash-of-acme', %s)",
+        "insert into templates (id, tenant_id, slug, version, status, content_hash, document)"
+        " values (gen_random_uuid(), %s, 'acme-intake', '1.0.0', 'published', 'hash-of-acme', %s)",
         acme.tenant_id, Jsonb(document),
     )  # fmt: skip
     body = {"template_id": "acme-intake"}
