@@ -53,7 +53,7 @@ def test_stack_json_says_all_there_is_to_know_and_is_private(directory: Path):
     assert set(content["cognito"]) == {"endpoint_url", "user_pool_id", "client_id"}
     users = content["demo_users"]
     assert all(set(user) == {"email", "password", "role", "tenant_id"} for user in users)
-    assert len({user["tenant_id"] for user in users if user["tenant_id"]}) == 2
+    assert len({user["tenant_id"] for user in users if user["tenant_id"]}) == 3
     assert [user["tenant_id"] for user in users if user["role"] == "operator"] == [None]
     pids = content["pids"]
     found = {name: identity.pid for name, identity in running(directory).items() if identity}
