@@ -24,7 +24,22 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_help_lists_every_command(run: Run):
     shown = run("--help").output
-    for command in ("run", "up", "down", "status", "env", "demo", "doctor", "migrate", "api", "worker", "version"):
+    for command in (
+        "run",
+        "up",
+        "down",
+        "status",
+        "env",
+        "demo",
+        "plan",
+        "score",
+        "template",
+        "doctor",
+        "migrate",
+        "api",
+        "worker",
+        "version",
+    ):
         assert f" {command} " in shown
 
 
