@@ -7,6 +7,8 @@ from uuid import UUID
 
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
 Stage = Literal["scoring", "generating"]
+# How far the clinician's review of the job's program is; None where the tenant asks for none.
+Review = Literal["pending", "approved", "rejected"]
 
 FINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled"})
 
@@ -52,6 +54,7 @@ class Job:
     revision: int
     result_type: str | None
     result_id: UUID | None
+    review: Review | None
     error_code: str | None
     correlation_id: str
     traceparent: str | None

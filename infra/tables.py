@@ -144,7 +144,7 @@ jobs = _table(
     _text("status", default="queued"), _text("stage", default="scoring"), _int("attempt", default=0),
     _int("max_attempts", default=5), _int("revision", default=1), _at("lease_until", null=True),
     _at("published_at", null=True), _text("result_type", null=True), _id("result_id", null=True),
-    _text("error_code", null=True), _text("correlation_id"), _text("traceparent", null=True), _at("created_at"),
+    _text("review", null=True), _text("error_code", null=True), _text("correlation_id"), _text("traceparent", null=True), _at("created_at"),
     _at("started_at", null=True), _at("updated_at"), _at("finished_at", null=True),
     UniqueConstraint("tenant_id", "assessment_id"), _in_tenant(["assessment_id"], "assessments", ["id"]),
     Index("jobs_unpublished_idx", "updated_at", postgresql_where=text(f"published_at is null and {_OPEN}")),
@@ -165,6 +165,7 @@ programs = _table(
     UniqueConstraint("tenant_id", "submission_id"), UniqueConstraint("tenant_id", "job_id"),
     _in_tenant(["submission_id"], "submissions", ["id"]), _in_tenant(["job_id"], "jobs", ["id"]), _in_tenant(["reviewed_by"], "users", ["id"]),
     Index("programs_review_idx", "tenant_id", "created_at", postgresql_where=text("status = 'pending_review'")),
+    Index("programs_user_idx", "tenant_id", "user_id", text("id desc")),
     Index("programs_active_key", "tenant_id", "user_id", unique=True, postgresql_where=text("status = 'active'")),
 )  # fmt: skip
 

@@ -154,6 +154,7 @@ create table jobs (
     published_at timestamptz,
     result_type text check (result_type in ('program', 'referral')),
     result_id uuid,
+    review text check (review in ('pending', 'approved', 'rejected')), -- of the program, where one is asked for
     error_code text,
     correlation_id text not null,
     traceparent text,
@@ -210,6 +211,7 @@ create table programs (
     foreign key (tenant_id, reviewed_by) references users (tenant_id, id)
 );
 create index programs_review_idx on programs (tenant_id, created_at) where status = 'pending_review';
+create index programs_user_idx on programs (tenant_id, user_id, id desc);
 create unique index programs_active_key on programs (tenant_id, user_id) where status = 'active';
 
 create table sessions (

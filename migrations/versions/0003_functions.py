@@ -267,14 +267,14 @@ declare
     v_review boolean;
 begin
     perform app.set_context(p_tenant, p_user, p_role);
+    v_review := app.needs_review();
     update jobs set status = 'succeeded', result_type = 'program', result_id = v_program, lease_until = null,
-            error_code = null, revision = revision + 1, updated_at = now(), finished_at = now()
+            review = case when v_review then 'pending' end, error_code = null, revision = revision + 1, updated_at = now(), finished_at = now()
         where tenant_id = p_tenant and id = p_job and stage = 'generating' and status = 'running' and attempt = p_attempt
         returning * into v;
     if not found then return false; end if;
-    v_review := app.needs_review();
     if not v_review then
-        update programs set status = 'archived' where tenant_id = p_tenant and user_id = v.user_id and status = 'active';
+        perform app.archive_program(v.user_id);
     end if;
     insert into programs (tenant_id, id, user_id, submission_id, job_id, status, weeks, start_on, spec, proof,
                           input_hash, library_hash, engine_version)
@@ -335,6 +335,15 @@ begin
 end $$;
 """
 
+PROGRAMS = """
+-- Makes room for a person's next active program. Whoever comes second waits, and then sees what the first made active.
+create function app.archive_program(p_user uuid) returns void language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_user::text, 1));
+    update programs set status = 'archived', revision = revision + 1
+        where tenant_id = app.tenant_id() and user_id = p_user and status = 'active';
+end $$;
+"""
 
 NOTIFY = """
 -- Business tenants review programs unless they have said otherwise; an individual is their own clinic.
@@ -369,12 +378,16 @@ begin
     if v.revision <> p_revision then raise exception 'stale revision' using errcode = 'FF412'; end if;
     if v.status <> 'pending_review' then return false; end if;
     if p_decision = 'active' then
-        update programs set status = 'archived', revision = revision + 1
-            where tenant_id = p_tenant and user_id = v.user_id and status = 'active';
+        perform app.archive_program(v.user_id);
     end if;
     update programs set status = p_decision, reviewed_by = p_user, reviewed_at = now(), review_note = p_note,
             revision = revision + 1
         where tenant_id = p_tenant and id = p_program;
+    -- Whoever follows the job learns of the decision there, and its ETag changes with it.
+    update jobs set review = case p_decision when 'active' then 'approved' else 'rejected' end,
+            revision = revision + 1, updated_at = now()
+        where tenant_id = p_tenant and id = v.job_id;
+    perform pg_notify('ffp_jobs', v.job_id::text);
     insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
         values (p_tenant, p_user, p_role, case p_decision when 'active' then 'program.approved' else 'program.rejected' end,
                 'program', p_program, v.user_id, p_request);
@@ -398,7 +411,7 @@ create trigger templates_guard before update on templates for each row execute f
 
 
 def upgrade() -> None:
-    for functions in (IDENTITY, JOBS, SUBMIT, NOTIFY, WORK, REVIEW):
+    for functions in (IDENTITY, JOBS, SUBMIT, PROGRAMS, NOTIFY, WORK, REVIEW):
         op.execute(functions)
     op.execute("""
         revoke execute on all functions in schema app from public;
@@ -411,7 +424,7 @@ def downgrade() -> None:
     op.execute("""
         drop trigger jobs_guard on jobs;
         drop trigger templates_guard on templates;
-        drop function app.guard_template, app.review_program, app.notify_user, app.notify_staff, app.needs_review, app.read_solved, app.end_attempt, app.finish_generation, app.finish_scoring, app.claim_job, app.submit_assessment,
+        drop function app.guard_template, app.review_program, app.archive_program, app.notify_user, app.notify_staff, app.needs_review, app.read_solved, app.end_attempt, app.finish_generation, app.finish_scoring, app.claim_job, app.submit_assessment,
             app.open_submission, app.read_template, app.mark_published, app.cancel_job, app.read_job, app.guard_job, app.job_may_move,
             app.open_request;
     """)
