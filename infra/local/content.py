@@ -76,7 +76,7 @@ def _prepare(postgres: EmbeddedPostgres, subs: Mapping[str, str]) -> None:
 
 def _fingerprint(subs: Mapping[str, str]) -> str:
     """Of everything that decides what the database holds after a start: migrations, content, code that seeds it."""
-    found = hashlib.sha256(json.dumps(subs, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps([repr(LOGINS), subs], sort_keys=True).encode())
     infra = resources.files("infra")
     seeding = [infra / name for name in ("migrate.py", "seed.py", "content.py")]
     for file in (*_files(resources.files("migrations")), *_files(resources.files("domain")), *seeding):
