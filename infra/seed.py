@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import psycopg
 from psycopg.types.json import Jsonb
 
-from infra.content import load_library, load_templates
+from infra.content import load_library, load_red_flags, load_templates
 from infra.ids import new_id
 
 # Demo ids are derived, so that seeding again finds what is there.
@@ -36,7 +36,7 @@ def _as_owner(admin_url: str) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def seed_templates(admin_url: str) -> None:
-    """Publish the shipped templates and the exercise library. A published version never changes: a template whose
+    """Publish the shipped templates, the exercise library and the safety rules. A published version never changes: a template whose
     content differs under the same version is refused with ValueError.
     """
     with _as_owner(admin_url) as connection:
@@ -58,6 +58,12 @@ def seed_templates(admin_url: str) -> None:
         connection.execute(
             "insert into libraries (content_hash, document) values (%s, %s) on conflict do nothing",
             (library.content_hash, Jsonb(library.model_dump(mode="json"))),
+        )
+        rules = load_red_flags()
+        connection.execute(
+            """insert into safety_rules (content_hash, document) values (%s, %s)
+               on conflict (content_hash) do update set created_at = now()""",
+            (rules.content_hash, Jsonb(rules.model_dump(mode="json"))),
         )
         exercises = [exercise.model_dump(mode="json") for exercise in library.exercises]
         connection.execute(

@@ -88,7 +88,7 @@ Index("users_email_key", users.c.tenant_id, text("lower(email)"), unique=True)
 
 principals = _table(
     "principals", Column("sub", Text, primary_key=True), _id("tenant_id", null=True), _id("user_id", null=True),
-    _text("staff_role", null=True), _at("created_at"), _in_tenant(["user_id"], "users", ["id"]),
+    Column("staff_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")), _text("staff_role", null=True), _at("created_at"), _in_tenant(["user_id"], "users", ["id"]),
     Index("principals_user_idx", "tenant_id", "user_id"), schema="identity",
 )  # fmt: skip
 
@@ -105,6 +105,10 @@ exercises = _table(
 
 libraries = _table(
     "libraries", Column("content_hash", Text, primary_key=True), _json("document"), _at("created_at"),
+)  # fmt: skip
+
+safety_rules = _table(
+    "safety_rules", Column("content_hash", Text, primary_key=True), _json("document"), _at("created_at"),
 )  # fmt: skip
 
 solved_specs = _table(
@@ -197,9 +201,10 @@ idempotency_keys = _table(
 )  # fmt: skip
 
 audit_log = _table(
-    "audit_log", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True),
-    Column("id", BigInteger, Identity(always=True), primary_key=True), _at("at"), _id("actor_id", null=True),
+    "audit_log", Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=True),
+    Column("id", BigInteger, Identity(always=True), nullable=False), _at("at"), _id("actor_id", null=True),
     _text("actor_role"), _text("action"), _text("subject_type"), _id("subject_id"),
     _id("subject_user_id", null=True), _text("request_id", null=True),
+    UniqueConstraint("tenant_id", "id", postgresql_nulls_not_distinct=True),
     Index("audit_log_subject_idx", "tenant_id", "subject_user_id", "id"),
 )  # fmt: skip

@@ -40,6 +40,7 @@ create table identity.principals (
     sub text primary key,
     tenant_id uuid,
     user_id uuid,
+    staff_id uuid not null default gen_random_uuid(), -- by which the audit log knows staff
     staff_role text check (staff_role in ('operator', 'content_admin')),
     created_at timestamptz not null default now(),
     check ((staff_role is null) = (tenant_id is not null)),
@@ -74,6 +75,13 @@ create table exercises (
 
 -- The same with its rules, each content that was ever in use: an edited program is checked against its own library.
 create table libraries (
+    content_hash text primary key,
+    document jsonb not null,
+    created_at timestamptz not null default now()
+);
+
+-- The red-flag rules that a template is held against before it is published; the newest are in force.
+create table safety_rules (
     content_hash text primary key,
     document jsonb not null,
     created_at timestamptz not null default now()
@@ -274,8 +282,9 @@ create table idempotency_keys (
 );
 create index idempotency_keys_age_idx on idempotency_keys (created_at);
 
+-- tenant_id null: what staff did to what is shipped to every tenant.
 create table audit_log (
-    tenant_id uuid not null references tenants (id),
+    tenant_id uuid references tenants (id),
     id bigint generated always as identity,
     at timestamptz not null default now(),
     actor_id uuid,
@@ -285,7 +294,8 @@ create table audit_log (
     subject_id uuid not null,
     subject_user_id uuid,
     request_id text,
-    primary key (tenant_id, id)
+    constraint audit_log_tenant_id_id_key unique nulls not distinct (tenant_id, id),
+    check (tenant_id is not null or actor_role = 'content_admin')
 );
 create index audit_log_subject_idx on audit_log (tenant_id, subject_user_id, id);
 """
@@ -298,7 +308,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
         drop table audit_log, idempotency_keys, notifications, prescribed_exercises, sessions, programs, attempts, jobs,
-            scores, submissions, assessments, libraries, solved_specs, exercises, templates, identity.principals, users, tenants;
+            scores, submissions, assessments, libraries, safety_rules, solved_specs, exercises, templates, identity.principals, users, tenants;
         drop schema identity;
         drop schema app;
     """)

@@ -97,10 +97,12 @@ def upgrade() -> None:
         create policy templates_insert on templates for insert to ffp_app with check ({writes});
         create policy templates_change on templates for update to ffp_app using ({writes}) with check ({writes});
         create policy templates_ship on templates to ffp_owner using (true) with check (true);
+        create policy audit_log_content on audit_log for insert to ffp_app
+            with check (tenant_id is null and (select app.role()) = 'content_admin');
     """)
     changed = [t for t in (*PERSONAL, "programs", "notifications", "attempts", "idempotency_keys") if t not in INSERT_ONLY]
     op.execute(f"""
-        grant select on tenants, users, templates, exercises, libraries, solved_specs to ffp_app;
+        grant select on tenants, users, templates, exercises, libraries, safety_rules, solved_specs to ffp_app;
         grant insert on templates, solved_specs to ffp_app;
         grant update (version, content_hash, document, status, published_at, updated_at, revision) on templates to ffp_app;
         grant update (settings) on tenants to ffp_app;

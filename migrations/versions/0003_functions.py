@@ -23,7 +23,7 @@ begin
     select * into v from identity.principals p where p.sub = p_sub;
     if not found then return; end if;
     if v.staff_role is not null then
-        return query select null::uuid, null::uuid, v.staff_role, null::text;
+        return query select null::uuid, v.staff_id, v.staff_role, null::text;
         return;
     end if;
     perform app.set_context(v.tenant_id, v.user_id, 'worker');

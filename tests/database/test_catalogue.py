@@ -9,6 +9,7 @@ SHARED = {
     "alembic_version": "the schema's revision",
     "exercises": "the shipped library, read-only for the application",
     "libraries": "the same with its rules, read-only for the application",
+    "safety_rules": "the shipped red-flag rules, read-only for the application",
     "solved_specs": "plans by the hash of a question that names nobody",
 }
 # SECURITY DEFINER runs with the owner's rights: only what must look across tenants before there is one.
@@ -50,6 +51,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
     wider = db.rows("select policyname, roles::text[] from pg_policies where roles <> '{public}' order by 1")
     assert {policy["policyname"]: policy["roles"] for policy in wider} == {
         "attempts_ops": ["ffp_ops"],
+        "audit_log_content": ["ffp_app"],
         "audit_log_ops": ["ffp_ops"],
         "idempotency_keys_expire": ["ffp_relay"],
         "jobs_ops": ["ffp_ops"],
