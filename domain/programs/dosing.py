@@ -31,7 +31,10 @@ def work_s(exercise: Exercise, size: int) -> int:
     return one_side * (2 if exercise.laterality == "unilateral" else 1)
 
 
-def quarters(exercise: Exercise, amount: Amount) -> int:
-    """Quarter minutes of the whole prescription: work, rests between sets, and the transition, rounded up."""
-    seconds = amount.sets * work_s(exercise, amount.size) + (amount.sets - 1) * exercise.dose.rest_s
+def quarters(exercise: Exercise, amount: Amount, rest_s: int | None = None) -> int:
+    """Quarter minutes of the whole prescription: work, rests between sets (the library's, or `rest_s` seconds each),
+    and the transition, rounded up.
+    """
+    rest = exercise.dose.rest_s if rest_s is None else rest_s
+    seconds = amount.sets * work_s(exercise, amount.size) + (amount.sets - 1) * rest
     return -(-(seconds + TRANSITION_S) // QUARTER_S)

@@ -15,6 +15,7 @@ from domain.programs.problem import (
     start_size,
 )
 from domain.programs.rules import (
+    ACTIVATION_EFFORT,
     BALANCE_EFFORT,
     CARDIO_EFFORT,
     CARDIO_MINUTES,
@@ -95,6 +96,8 @@ def _direct(candidate: Candidate) -> tuple[Muscle, ...]:
 def _main(candidate: Candidate, sets: int, spec: ProgramSpec, problem: Problem, pool: Eligible, fresh: bool) -> Line:
     exercise = candidate.exercise
     effort = min(MAIN_EFFORT[spec.severity][spec.level], pool.max_effort)
+    if exercise.kind == "activation":
+        effort = min(effort, ACTIVATION_EFFORT)
     light = effort >= HARD and not fresh
     return Line(
         exercise=exercise,

@@ -20,6 +20,7 @@ from domain.programs.rules import (
     FIT_FLOOR,
     FIT_GOAL,
     FIT_LEVEL,
+    FIT_LEVEL_STEP,
     FIT_REGIONAL,
     GOAL_KINDS,
     GRADE,
@@ -178,7 +179,7 @@ def _option(exercise: Exercise, sets: int, share: int) -> Option:
 
 def _fit(exercise: Exercise, spec: ProgramSpec, regional: bool) -> int:
     """Worth of one set. Never negative, so that more allowed work is never worse."""
-    fit = FIT_FLOOR + max(0, FIT_LEVEL - 2 * (spec.ceiling - exercise.level))
+    fit = FIT_FLOOR + max(0, FIT_LEVEL - FIT_LEVEL_STEP * (spec.ceiling - exercise.level))
     fit += FIT_REGIONAL * (regional and spec.region != "general")
     fit += FIT_COMPOUND * (exercise.pattern in COMPOUND_PATTERNS)
     fit += FIT_EQUIPMENT * (exercise.equipment_tier > 0)

@@ -56,6 +56,7 @@ MAIN_EFFORT: dict[Severity, dict[Level, int]] = {
 HARD = 8
 CARDIO_EFFORT: dict[Severity, int] = {"mild": 5, "moderate": 4, "severe": 3}
 BALANCE_EFFORT: dict[Severity, int] = {"mild": 4, "moderate": 4, "severe": 3}
+ACTIVATION_EFFORT = 6  # waking a muscle up is never hard work, at any level
 EASY_EFFORT = 2  # warm-up and cool-down
 DELOAD_EASIER = 2
 
@@ -87,8 +88,9 @@ FIT_FLOOR = 10
 FIT_REGIONAL = 12
 FIT_COMPOUND = 4
 FIT_EQUIPMENT = 3
-FIT_LEVEL = 6  # less 2 for each level below the ceiling
-FIT_GOAL = 4
+FIT_LEVEL = 12  # less FIT_LEVEL_STEP for each level below the ceiling: an athlete is not given wall push-ups
+FIT_LEVEL_STEP = 3
+FIT_GOAL = 3
 WORTH_DISTINCT = 15
 WORTH_HALF_SET = 30
 
