@@ -5,12 +5,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain.assessments.errors import NotImportable
 from domain.assessments.template import Template
 from domain.fhir.element import Element, Findings
 from domain.fhir.extras import read_extras
 from domain.fhir.items import ItemReader
 from domain.fhir.names import Json
-from domain.fhir.reasons import NotImportable, reason
+from domain.fhir.reasons import reason
 from domain.fhir.scan import forbidden, oversized
 from domain.fhir.texts import LANGUAGE_TAG, read_text
 
@@ -37,7 +38,7 @@ def import_questionnaire(resource: object) -> Template:
     forbidden(resource, findings)
     content = _content(Element(resource, "", findings))
     template = _valid(content, findings)
-    if findings.reasons or template is None:
+    if template is None:
         raise NotImportable(findings.reasons)
     return template
 

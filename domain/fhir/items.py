@@ -68,7 +68,7 @@ class ItemReader:
 
         A group is judged without its parts, so that each error is told at its place.
         """
-        if element.findings.any_in(element.pointer):
+        if element.findings.any_in(element.pointer) or content.get("options") == []:  # said where they are missing
             return
         probe = {**content, "items": [_STAND_IN]} if content["type"] == "group" else content
         try:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from domain.assessments.computed import Age
+from domain.assessments.errors import NotExportable
 from domain.assessments.items import (
     ChoiceItem,
     Choosing,
@@ -44,7 +45,7 @@ from domain.fhir.names import (
     control,
     extension,
 )
-from domain.fhir.reasons import NotExportable, Reason, reason
+from domain.fhir.reasons import Reason, reason
 from domain.fhir.texts import write_text
 
 Status = Literal["draft", "active", "retired", "unknown"]

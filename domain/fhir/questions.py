@@ -65,7 +65,8 @@ class QuestionReader:
 
     def _choice(self, element: Element, link: str, kind: str, known: ItemExtras) -> Json:
         options = self.options(link, element).listed
-        if not element.value.get("answerOption") and not element.value.get("answerValueSet"):
+        given = element.value.get("answerOption") or element.value.get("answerValueSet")
+        if not given or not (options or element.findings.reasons):
             element.refuse("options_missing")
         if kind == "open-choice":
             return {"type": kind, "options": options, "maxLength": _max_length(element)}

@@ -1,9 +1,6 @@
 """Why something cannot cross between FHIR and a template: where, and what to do about it."""
 
-from collections.abc import Sequence
-
 from domain.assessments.model import Frozen
-from domain.errors import DomainError
 
 # One entry a code; docs/fhir.md lists them all.
 MESSAGES: dict[str, str] = {
@@ -74,23 +71,3 @@ class Reason(Frozen):
 
 def reason(code: str, pointer: str, detail: str = "") -> Reason:
     return Reason(pointer=pointer, code=code, message=f"{MESSAGES[code]} {detail}".strip())
-
-
-class NotImportable(DomainError):
-    """`reasons`: everything that stands in the way, at most 100; first what must not stand anywhere."""
-
-    code = "questionnaire_not_importable"
-    detail = "The questionnaire asks for things a template cannot do. `errors` says what to change."
-
-    def __init__(self, reasons: Sequence[Reason]) -> None:
-        self.reasons = list(reasons)
-
-
-class NotExportable(DomainError):
-    """`reasons`: what FHIR has no words for, by link id, or why the answers make no completed response."""
-
-    code = "not_exportable_to_fhir"
-    detail = "FHIR cannot say this. `errors` says what to change."
-
-    def __init__(self, reasons: Sequence[Reason]) -> None:
-        self.reasons = list(reasons)

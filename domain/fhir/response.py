@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from domain.assessments.completion import Completed
+from domain.assessments.errors import NotExportable
 from domain.assessments.items import Asked, Choosing, RowsItem, SelectItem
 from domain.assessments.scoring import score
 from domain.assessments.template import Template
 from domain.fhir.names import Json
 from domain.fhir.questionnaire import canonical, export_questionnaire
-from domain.fhir.reasons import NotExportable, reason
+from domain.fhir.reasons import reason
 
 _FIELDS = {
     "boolean": "valueBoolean", "date": "valueDate", "decimal": "valueDecimal", "integer": "valueInteger",

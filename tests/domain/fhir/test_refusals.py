@@ -52,6 +52,11 @@ def when(question: str = "1.2", **answer: Any) -> Json:
     return item(enableWhen=[{"question": question, "operator": "=", **answer}])
 
 
+def in_value_set(*concepts: Json) -> Json:
+    value_set = {"resourceType": "ValueSet", "id": "vs", "expansion": {"contains": list(concepts)}}
+    return item(type="choice", answerValueSet="#vs") | {"contained": [value_set]}
+
+
 def code(value: str) -> Json:
     return {"valueCoding": {"code": value}}
 
@@ -65,6 +70,10 @@ def nested(levels: int) -> Json:
 
 WEIGHTS = [extension("itemWeight", "Decimal", 1), extension("ordinalValue", "Decimal", 2)]
 SPANISH = {"url": f"{CORE}/translation", "extension": [{"url": "lang", "valueCode": "es"}]}
+GERMAN = {
+    "url": SPANISH["url"],
+    "extension": [{"url": "lang", "valueCode": "de"}, {"url": "content", "valueString": "Was?"}],
+}
 MANY = [{"linkId": f"m{number}", "text": "?", "type": "boolean"} for number in range(1001)]
 YEAR = {"linkId": "y", "text": "?", "type": "integer"}
 REFUSED: list[tuple[str, str, Json]] = [
@@ -74,6 +83,9 @@ REFUSED: list[tuple[str, str, Json]] = [
     ("malformed", "/title", root(title=3)),
     ("malformed", "/item/3", item(linkId=...)),
     ("malformed", "", root(date=float("nan"))),
+    ("malformed", "", root(date=10**30)),
+    ("malformed", "/item/3/extension/0", note("minValue", "Quantity", {"value": 1}, type="integer")),
+    ("malformed", "/item/3/extension/1", item(type="integer", extension=[extension("minValue", "Integer", 1)] * 2)),
     ("unknown_field", "/item/3/disabledDisplay", item(disabledDisplay="hidden")),
     ("modifier_extension", "/item/3/modifierExtension", item(modifierExtension=[{"url": "x"}])),
     ("implicit_rules", "/implicitRules", root(implicitRules="https://clinic.example/rules")),
@@ -84,6 +96,7 @@ REFUSED: list[tuple[str, str, Json]] = [
     ("version", "/version", root(version="2026-03-01")),
     ("language", "/language", root(language="english")),
     ("translation", "/item/3/_text/extension/0", item(_text={"extension": [SPANISH]})),
+    ("translation", "/item/3/_text/extension/1", item(_text={"extension": [GERMAN, GERMAN]})),
     ("text_missing", "/item/3", item(text=...)),
     ("unknown_type", "/item/3/type", item(type="attachment")),
     ("duplicate_link_id", "/item/3/linkId", item(linkId="1 1")),
@@ -113,6 +126,8 @@ REFUSED: list[tuple[str, str, Json]] = [
     ("duplicate_option", "/item/3/answerOption/1", choice(code("a b"), code("a_b"))),
     ("weights_differ", "/item/3/answerOption/0/extension/1", choice(code("x") | {"extension": WEIGHTS})),
     ("value_set", "/item/3/answerValueSet", item(type="choice", answerValueSet="https://clinic.example/vs")),
+    ("value_set", "/contained/0/expansion/contains/0", in_value_set({"code": "a", "contains": [{"code": "b"}]})),
+    ("value_set", "/contained/0", in_value_set()),
     ("max_length", "/item/3/maxLength", item(type="string", maxLength=5000)),
     ("misplaced", "/item/3/extension/0", note("regex", "String", "[a-z]", type="integer")),
     ("slider_step", "/item/3", note("questionnaire-sliderStepValue", "Integer", 5, type="integer")),

@@ -129,6 +129,41 @@ def test_two_sets_need_a_group_around_the_item() -> None:
     assert import_questionnaire(exported) == made
 
 
+@pytest.mark.parametrize(
+    ("question", "refused", "answers"),
+    [
+        ("s_choice", "y", [{"code": "x"}, {"code": "z"}]),
+        ("s_choice", ["x", "y"], [{"code": "z"}]),
+        ("s_bool", True, [False]),
+    ],
+)
+def test_not_this_answer_or_else_is_any_of_the_others(question: str, refused: Any, answers: list[Any]) -> None:
+    either = [when(question, "!=", refused), when("s_text", "=", "a")]
+    made = template(*sources(), item("boolean", "last", enableWhen=either, enableBehavior="any"))
+    written = over_the_wire(made)["item"][len(SOURCES)]
+    others = [entry for entry in written["enableWhen"] if entry["question"] == question]
+    assert written["enableBehavior"] == "any"
+    assert [entry.get("answerCoding", entry.get("answerBoolean")) for entry in others] == answers
+    assert {entry["operator"] for entry in others} == {"="}
+
+
+def test_groups_changed_in_fhir_are_not_taken_for_ours() -> None:
+    both = [when("s_choice", "=", ["x", "y"]), when("s_many", "=", ["x", "z"])]
+    exported = over_the_wire(template(*sources(), item("boolean", "last", enableWhen=both)))
+    around = exported["item"][len(SOURCES)]
+    around["enableWhen"][1]["answerCoding"]["code"] = "z"
+    around["text"] = "Only when"
+    again = import_questionnaire(exported)
+    assert again.parents["last"] == "last_when1"
+    assert [c.answer for c in again.by_id["last_when1"].enable_when] == ["x", "z"]
+
+
+def test_the_first_language_is_that_of_the_resource() -> None:
+    made = template(title={"en": "Knee", "es": "Rodilla"}, languages=["es", "en"])
+    exported = over_the_wire(made)
+    assert (exported["language"], exported["title"]) == ("es", "Rodilla")
+
+
 def test_conditions_changed_in_fhir_are_the_ones_that_count() -> None:
     made = template(*sources(), item("boolean", "last", enableWhen=[when("s_choice", "=", ["x", "y"])]))
     exported = over_the_wire(made)
