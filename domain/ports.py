@@ -14,8 +14,10 @@ from domain.records import (
     Program,
     ScoreRecord,
     TemplateRef,
+    TemplateVersion,
 )
-from domain.tenancy import Context
+from domain.safety.rules import RedFlagRules
+from domain.tenancy import Actor, Context
 
 
 class Assessments(Protocol):
@@ -67,9 +69,38 @@ class Templates(Protocol):
         """The newest published version under this name; the tenant's own before a shipped one."""
         ...
 
+    def versions(self, slug: str, version: str | None = None) -> list[TemplateVersion]:
+        """Newest first, one entry a version: the tenant's own before a shipped one. Members see no drafts."""
+        ...
+
     def list(self) -> list[tuple[TemplateRef, Template]]: ...
 
     def get(self, template_id: UUID, content_hash: str) -> Template: ...
+
+    def own(self, slug: str, version: str) -> TemplateVersion | None:
+        """The version if the caller's tenant has it, or for content admins if it is a shipped one."""
+        ...
+
+    def draft(self, template_id: UUID, template: Template) -> TemplateVersion | None:
+        """None when there is such a version. The following three: None unless it is at this revision and state."""
+        ...
+
+    def replace(self, template: Template, revision: int) -> TemplateVersion | None: ...
+
+    def publish(self, slug: str, version: str, revision: int) -> TemplateVersion | None: ...
+
+    def retire(self, slug: str, version: str, revision: int) -> TemplateVersion | None: ...
+
+    def safety_rules(self) -> RedFlagRules: ...
+
+
+class TemplateWork(Protocol):
+    """One transaction on templates alone, of a tenant or of a content admin."""
+
+    @property
+    def context(self) -> Actor: ...
+    @property
+    def templates(self) -> Templates: ...
 
 
 class UnitOfWork(Protocol):

@@ -21,6 +21,22 @@ class TemplateRef:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateVersion:
+    """One version in any state: draft, published or retired. `document` is the template's JSON."""
+
+    id: UUID
+    slug: str
+    version: str
+    content_hash: str
+    status: str
+    revision: int
+    updated_at: datetime
+    published_at: datetime | None
+    document: dict[str, Any]
+    shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     id: UUID
     user_id: UUID
@@ -137,7 +153,36 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramHead:
+    """A program without its content. `reviewed_at` is None until a clinician has decided, or where none is asked."""
+
+    id: UUID
+    user_id: UUID
+    assessment_id: UUID
+    status: str
+    revision: int
+    weeks: int
+    start_on: date
+    created_at: datetime
+    reviewed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingProgram:
+    """An entry of the review queue; `name` is the person's, or the e-mail address where there is none."""
+
+    id: UUID
+    user_id: UUID
+    name: str
+    region: str
+    revision: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
+    """`review_note` is what a clinician wrote for clinicians with the decision."""
+
     id: UUID
     user_id: UUID
     assessment_id: UUID
@@ -151,3 +196,7 @@ class Program:
     engine_version: str
     created_at: datetime
     sessions: list[Session]
+    revision: int = 1
+    reviewed_by: UUID | None = None
+    reviewed_at: datetime | None = None
+    review_note: str | None = None

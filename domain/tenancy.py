@@ -1,9 +1,13 @@
 """Who acts, and for which tenant."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 from uuid import UUID
 
 STAFF_ROLES = frozenset({"operator", "content_admin"})
+# Who cares for the others of a business, and who runs it.
+CARE_ROLES = frozenset({"business_owner", "business_admin", "clinician"})
+OWNING_ROLES = frozenset({"business_owner", "business_admin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,22 @@ class Context:
     user_id: UUID | None
     role: str
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentAdmin:
+    """Staff who keep what FFP ships. They belong to no tenant, so PostgreSQL shows them nothing of anybody.
+
+    A type of its own, so that only what takes it on purpose ever runs without a tenant.
+    """
+
+    user_id: UUID
+    request_id: str | None = None
+    tenant_id: ClassVar[None] = None
+    role: ClassVar[str] = "content_admin"
+
+
+Actor = Context | ContentAdmin
 
 
 def worker_context(tenant_id: UUID, request_id: str | None = None) -> Context:

@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from infra.rows import TenantConnection
+from domain.tenancy import Actor
+from infra.rows import Connection
 
 
 def record(
-    connection: TenantConnection,
+    connection: Connection[Actor],
     action: str,
     subject_type: str,
     subject_id: UUID,
@@ -30,7 +31,7 @@ def record(
     )
 
 
-def record_read(connection: TenantConnection, subject_type: str, subject_id: UUID, owner_id: UUID) -> None:
+def record_read(connection: Connection[Actor], subject_type: str, subject_id: UUID, owner_id: UUID) -> None:
     """People read their own records freely; a read of someone else's leaves a row."""
     if owner_id != connection.context.user_id:
         record(connection, f"{subject_type}.read", subject_type, subject_id, owner_id)

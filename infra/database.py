@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -12,14 +12,15 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from domain import errors
-from domain.tenancy import Context, Principal
+from domain.tenancy import Actor, Context, Principal
 from infra import settings
 from infra.assessments import AssessmentRepository
 from infra.jobs import JobRepository
 from infra.programs import ProgramRepository
-from infra.rows import Row, TenantConnection
+from infra.rows import ActorT_co, Connection, Row, TenantConnection
 from infra.templates import TemplateRepository
 
+ActorT = TypeVar("ActorT", bound=Actor)
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
 _OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
 # What a server says on connections that it ends (57P01 and on); some are cut without a word, and have no SQLSTATE.
@@ -109,14 +110,30 @@ class UnitOfWork:
         return TemplateRepository(self._connection)
 
 
-class _Connection(TenantConnection):
-    """See TenantConnection. The transaction starts with the first `execute`, in the same round trip as its context."""
+class TemplateWork:
+    """One transaction on templates and nothing else: all that somebody without a tenant can open."""
 
-    def __init__(self, raw: psycopg.Connection[Row], context: Context) -> None:
-        self.context = context
+    def __init__(self, connection: Connection[Actor]) -> None:
+        self._connection = connection
+        self.templates = TemplateRepository(connection)
+
+    @property
+    def context(self) -> Actor:
+        return self._connection.context
+
+
+class _Connection(Connection[ActorT_co], Generic[ActorT_co]):
+    """See Connection. The transaction starts with the first `execute`, in the same round trip as its context."""
+
+    def __init__(self, raw: psycopg.Connection[Row], context: ActorT_co) -> None:
+        self._context = context
         self._raw = raw
         self._begun = False
         self._spent = False
+
+    @property
+    def context(self) -> ActorT_co:
+        return self._context
 
     def execute(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         self._refuse_if_spent()
@@ -157,10 +174,23 @@ def unit_of_work(context: Context) -> Iterator[UnitOfWork]:
     Borrowing sends nothing to the server. Raises Unavailable when no connection is free in time or the
     server is gone, and the domain's errors for what its functions refuse.
     """
+    with _transaction(context) as connection:
+        yield UnitOfWork(connection)
+
+
+@contextmanager
+def template_work(actor: Actor) -> Iterator[TemplateWork]:
+    """The same for templates alone, which content admins keep without being of a tenant."""
+    with _transaction(actor) as connection:
+        yield TemplateWork(connection)
+
+
+@contextmanager
+def _transaction(context: ActorT) -> Iterator[_Connection[ActorT]]:
     with translated(), pool().connection() as raw:
         connection = _Connection(raw, context)
         try:
-            yield UnitOfWork(connection)
+            yield connection
         except BaseException:
             with translated():
                 connection.end(commit=False)

@@ -16,7 +16,7 @@ from domain.assessments.scales import Arithmetic, Category, RuleBased, Scale, Ta
 from domain.programs.vocabulary import Region
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
-Semver = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}$", max_length=32)]
+Semver = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}$")]
 
 
 class AcsmFeeds(Frozen):
