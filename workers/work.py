@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.errors import NotFound
 from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, Transient, message_for
-from domain.programs.greedy import greedy_week
+from domain.programs.milp import solve_week
 from domain.records import Claim
 from domain.services import assessments, programs
 from domain.tenancy import worker_context
@@ -23,7 +23,7 @@ def _score(uow: UnitOfWork, claim: Claim) -> bool:
 
 
 def _generate(uow: UnitOfWork, claim: Claim) -> bool:
-    programs.generate(uow, claim, content.load_library(), greedy_week, new_id)
+    programs.generate(uow, claim, content.load_library(), solve_week, new_id)
     return False
 
 
