@@ -6,6 +6,7 @@ from uuid import UUID
 
 if TYPE_CHECKING:
     from domain.assessments.issues import Issue
+    from domain.programs.changes import Refusal
 
 
 class DomainError(Exception):
@@ -61,6 +62,28 @@ class InvalidAnswers(DomainError):
 
     def __init__(self, issues: "Sequence[Issue]") -> None:
         self.issues = issues
+
+
+class InvalidCursor(DomainError):
+    """Not a cursor that this list gave to this person."""
+
+    code = "invalid_cursor"
+    detail = "The cursor is not one that this list gave you. Start again without it."
+
+
+class NotPendingReview(DomainError):
+    code = "not_pending_review"
+    detail = "The program does not wait for a review: it has been decided, or none was asked for."
+
+
+class UnsafeEdit(DomainError):
+    """An edited plan breaks rules; `refusals` points at the changes and names the rules."""
+
+    code = "unsafe_edit"
+    detail = "The program would break its rules with these changes, so none was made. `errors` names each rule."
+
+    def __init__(self, refusals: "Sequence[Refusal]") -> None:
+        self.refusals = refusals
 
 
 class Forbidden(DomainError):

@@ -1,10 +1,13 @@
 """What the services need from the outside; infra/ provides it."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from domain.assessments.template import Template
 from domain.jobs import Job, Message, Stage
+from domain.notifications import Notification
+from domain.pages import Page, Window
 from domain.records import (
     Answers,
     Assessment,
@@ -12,12 +15,17 @@ from domain.records import (
     NewSubmission,
     OpenSubmission,
     Program,
+    ProgramHead,
     ScoreRecord,
     TemplateRef,
     TemplateVersion,
+    WaitingProgram,
 )
 from domain.safety.rules import RedFlagRules
 from domain.tenancy import Actor, Context
+
+if TYPE_CHECKING:
+    from domain.programs.library import Library
 
 
 class Assessments(Protocol):
@@ -62,6 +70,46 @@ class Programs(Protocol):
     def solved(self, input_hash: str) -> dict[str, Any] | None: ...
 
     def read(self, program_id: UUID) -> Program: ...
+
+    def head(self, program_id: UUID) -> ProgramHead: ...
+
+    def page(self, window: Window, status: str | None) -> Page[ProgramHead]:
+        """What the caller may see, newest first."""
+        ...
+
+    def rewrite(
+        self, program_id: UUID, revision: int, sessions: Sequence[Mapping[str, Any]], proof: Mapping[str, Any]
+    ) -> Program:
+        """Replace lines of a program that waits for review. Raises StaleRevision unless it still is at `revision`."""
+        ...
+
+
+class Reviews(Protocol):
+    def queue(self, window: Window) -> Page[WaitingProgram]: ...
+
+    def decide(self, program_id: UUID, revision: int, decision: str, note: str | None) -> bool:
+        """Whether it waited for a decision. Raises StaleRevision, NotFound."""
+        ...
+
+
+class Libraries(Protocol):
+    def get(self, content_hash: str) -> "Library": ...
+
+
+class Business(Protocol):
+    def settings(self) -> dict[str, Any]: ...
+
+    def change(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings with `changes`; None takes one away."""
+        ...
+
+
+class Notifications(Protocol):
+    def page(self, window: Window, *, unread: bool) -> Page[Notification]:
+        """The caller's own, newest first."""
+        ...
+
+    def mark_read(self, notification_id: UUID) -> Notification: ...
 
 
 class Templates(Protocol):
@@ -114,5 +162,13 @@ class UnitOfWork(Protocol):
     def jobs(self) -> Jobs: ...
     @property
     def programs(self) -> Programs: ...
+    @property
+    def reviews(self) -> Reviews: ...
+    @property
+    def libraries(self) -> Libraries: ...
+    @property
+    def business(self) -> Business: ...
+    @property
+    def notifications(self) -> Notifications: ...
     @property
     def templates(self) -> Templates: ...

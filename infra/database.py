@@ -15,8 +15,12 @@ from domain import errors
 from domain.tenancy import Actor, Context, Principal
 from infra import settings
 from infra.assessments import AssessmentRepository
+from infra.business import BusinessRepository
 from infra.jobs import JobRepository
+from infra.libraries import LibraryRepository
+from infra.notifications import NotificationRepository
 from infra.programs import ProgramRepository
+from infra.reviews import ReviewRepository
 from infra.rows import ActorT_co, Connection, Row, TenantConnection
 from infra.templates import TemplateRepository
 
@@ -104,6 +108,22 @@ class UnitOfWork:
     @cached_property
     def programs(self) -> ProgramRepository:
         return ProgramRepository(self._connection)
+
+    @cached_property
+    def reviews(self) -> ReviewRepository:
+        return ReviewRepository(self._connection)
+
+    @cached_property
+    def libraries(self) -> LibraryRepository:
+        return LibraryRepository(self._connection)
+
+    @cached_property
+    def business(self) -> BusinessRepository:
+        return BusinessRepository(self._connection)
+
+    @cached_property
+    def notifications(self) -> NotificationRepository:
+        return NotificationRepository(self._connection)
 
     @cached_property
     def templates(self) -> TemplateRepository:

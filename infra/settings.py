@@ -1,5 +1,6 @@
 """Every environment variable FFP reads, in one place, read when asked and never at import."""
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from functools import cache
@@ -41,6 +42,15 @@ def relay_database_url() -> str:
 def admin_database_url() -> str:
     """May become ffp_owner: migrations and seeds only."""
     return _required("FFP_ADMIN_DATABASE_URL")
+
+
+def cursor_key() -> bytes:
+    """Signs the cursors of lists (32 bytes). Where none is set it is made from the database's URL: all processes of an
+    installation share that one, and no client knows its password. On AWS, where the URL has none, the template gives
+    the random part of the stack's id. It guards no data: row-level security does, whatever a cursor says.
+    """
+    given = os.environ.get("FFP_CURSOR_KEY", "") or database_url()
+    return hashlib.sha256(b"ffp cursor " + given.encode()).digest()
 
 
 def pool_size() -> int:

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """What stands against a change: where in the request (RFC 6901), the rule's id, and the rule in words."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """New values for one line: `position` from 1 in a session, in one week or, with `week` None, in every week.
 
@@ -23,8 +32,4 @@ class Change:
 
     def concerns(self, week: int, session: int | None = None, position: int | None = None) -> bool:
         """Whether it changes something there; a place without session or position is the whole week or session."""
-        return (
-            self.week in (None, week)
-            and session in (None, self.session)
-            and position in (None, self.position)
-        )
+        return self.week in (None, week) and session in (None, self.session) and position in (None, self.position)

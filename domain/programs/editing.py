@@ -3,48 +3,49 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from domain.assessments.issues import Issue
-from domain.programs.changes import Change
+from domain.programs.changes import Change, Refusal
 from domain.programs.checker import check
 from domain.programs.checking.facts import Violation
-from domain.programs.dosing import QUARTER_S, Amount, library_size, quarters, scaled
+from domain.programs.dosing import QUARTER_S, Amount, library_size, quarters
 from domain.programs.library import Exercise, Library
 from domain.programs.plan import Item, Plan, Session, Week
 from domain.programs.refusals import NO_SUCH_LINE, REFUSALS
 
 EDITED = "clinician_edit"
 ADMITTED = ("I03", "I04", "I05")
-MOST_ISSUES = 50
+MOST_REFUSALS = 50
 _PLACE = re.compile(r"week (\d+)(?: session (\d+)(?: item (\d+))?)?")
 _QUARTERS_A_MINUTE = 60 / QUARTER_S
 
 
-def edit(plan: Plan, changes: Sequence[Change], library: Library) -> tuple[Plan, list[Issue]]:
+def edit(plan: Plan, changes: Sequence[Change], library: Library) -> tuple[Plan, list[Refusal]]:
     """The changed plan, and why it must not be used: an empty list means that it may.
 
     A changed line says so in its `why`; its minutes and its session's are those of the model. Pointers are those of
     the request: `/changes/<index>`, or `/changes` for what is not of one line's making.
     """
-    issues = list(_unknown(plan, changes, library))
-    if issues:
-        return plan, issues
+    unknown = list(_unknown(plan, changes, library))
+    if unknown:
+        return plan, unknown[:MOST_REFUSALS]
     weeks = tuple(_week(week, changes, library) for week in plan.weeks)
     edited = plan.model_copy(update={"weeks": weeks})
     found = {(_pointer(v, changes), v.rule): None for v in check(edited, edited.spec, library)}
-    return edited, [Issue(pointer, rule, REFUSALS[rule]) for pointer, rule in found][:MOST_ISSUES]
+    return edited, [Refusal(pointer, rule, REFUSALS[rule]) for pointer, rule in found][:MOST_REFUSALS]
 
 
-def _unknown(plan: Plan, changes: Sequence[Change], library: Library) -> Iterator[Issue]:
+def _unknown(plan: Plan, changes: Sequence[Change], library: Library) -> Iterator[Refusal]:
     places = [(w.number, s.number, p) for w in plan.weeks for s in w.sessions for p in range(1, len(s.items) + 1)]
     for index, change in enumerate(changes):
         if not any(change.concerns(*place) for place in places):
-            yield Issue(f"/changes/{index}", "no_such_line", NO_SUCH_LINE)
+            yield Refusal(f"/changes/{index}", "no_such_line", NO_SUCH_LINE)
         if change.exercise is not None and change.exercise not in library.by_id:
-            yield Issue(f"/changes/{index}/exercise", "I06", REFUSALS["I06"])
+            yield Refusal(f"/changes/{index}/exercise", "I06", REFUSALS["I06"])
 
 
 def _week(week: Week, changes: Sequence[Change], library: Library) -> Week:
-    return week.model_copy(update={"sessions": tuple(_session(week.number, s, changes, library) for s in week.sessions)})
+    return week.model_copy(
+        update={"sessions": tuple(_session(week.number, s, changes, library) for s in week.sessions)}
+    )
 
 
 def _session(week: int, session: Session, changes: Sequence[Change], library: Library) -> Session:
@@ -79,11 +80,10 @@ def _changed(item: Item, change: Change, library: Library) -> Item:
 
 
 def _carried_over(item: Item, old: Exercise, new: Exercise) -> dict[str, int | None]:
-    """The same share of the new exercise's dose, so that a program keeps its climb. Time on a machine stays as it is."""
+    """The same share of the new exercise's dose, so that a program keeps its climb. Minutes of cardio stay."""
     size = item.reps or item.seconds or 0
     if new.dose.type != "continuous" or old.dose.type != "continuous":
-        size = scaled(library_size(new), -(-100 * size // library_size(old)))
-        size = min(size, library_size(new))
+        size = -(-size * library_size(new) // library_size(old))
     reps = size if new.dose.type == "reps" else None
     return {"reps": reps, "seconds": size if reps is None else None, "rest_s": new.dose.rest_s}
 

@@ -1,0 +1,34 @@
+"""What a person is told. The texts are fixed and say nothing of anybody's health: they may end up on a lock screen."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+Kind = Literal["referral", "program_ready", "program_to_review", "program_rejected"]
+
+# kind -> title, text
+TEXTS: dict[Kind, tuple[str, str]] = {
+    "referral": (
+        "See a professional first",
+        "An assessment ended with a referral. Its result says what to do before any exercise.",
+    ),
+    "program_ready": ("A program is ready", "A new exercise program can be started."),
+    "program_to_review": ("A program waits for review", "Approve, edit or reject it before it is shown."),
+    "program_rejected": (
+        "A program was not released",
+        "A clinician looked at the new program and did not release it. The clinic will be in touch.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """`subject_type` is `program` or `assessment`; `read_at` is None until its addressee has read it."""
+
+    id: UUID
+    kind: Kind
+    subject_type: str
+    subject_id: UUID
+    created_at: datetime
+    read_at: datetime | None

@@ -1,0 +1,37 @@
+"""How a business wants FFP to work for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import Forbidden
+from domain.ports import UnitOfWork
+from domain.safety.rules import PainThresholds
+from domain.services.reviews import require_care
+from domain.tenancy import OWNING_ROLES
+
+REVIEW = "require_assessment_review"
+THRESHOLDS = "pain_thresholds"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds now: the business's own choice, or the default where it has made none."""
+
+    require_assessment_review: bool
+    pain_thresholds: PainThresholds
+
+
+def read(uow: UnitOfWork) -> Settings:
+    require_care(uow.context)
+    return _settings(uow.business.settings())
+
+
+def change(uow: UnitOfWork, changes: dict[str, Any]) -> Settings:
+    """Set what `changes` names; None goes back to the default. Programs and scores that exist stay as they are."""
+    if uow.context.role not in OWNING_ROLES:
+        raise Forbidden
+    return _settings(uow.business.change(changes))
+
+
+def _settings(stored: dict[str, Any]) -> Settings:
+    return Settings(stored.get(REVIEW, True), PainThresholds.model_validate(stored.get(THRESHOLDS, {})))
