@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
+from domain.assessments.limits import MAX_SET
 from domain.assessments.model import Frozen, LinkId
 
 Fact = bool | int | float | str | frozenset[str]
@@ -25,7 +26,7 @@ class Condition(Frozen):
 
     question: LinkId
     operator: Literal["exists", "=", "!=", "<", "<=", ">", ">="]
-    answer: Scalar | tuple[Scalar, ...]
+    answer: Scalar | Annotated[tuple[Scalar, ...], Field(max_length=MAX_SET)]
 
     @model_validator(mode="after")
     def _answer_fits_operator(self) -> Self:

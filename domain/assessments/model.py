@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from domain.assessments.limits import MAX_LANGUAGES
+
 ENGINE_VERSION = "1.0.0"  # raised whenever the same answers could give another score, screening or profile
 
 
@@ -30,7 +32,7 @@ def _as_english(value: Any) -> Any:
 Localised = Annotated[
     dict[Language, Annotated[str, StringConstraints(min_length=1, max_length=4000)]],
     BeforeValidator(_as_english),
-    Field(min_length=1),
+    Field(min_length=1, max_length=MAX_LANGUAGES),
 ]
 """Language tag -> text. A plain string in a data file is English."""
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from domain.assessments.conditions import Behavior, Condition
 from domain.assessments.items import Bound
+from domain.assessments.limits import MAX_BANDS, MAX_CONDITIONS, MAX_RULES, MAX_SOURCES
 from domain.assessments.model import Code, Frozen, LinkId, Localised
 
 Direction = Literal["higher_worse", "higher_better"]
@@ -90,7 +91,7 @@ class Arithmetic(_Scale):
     """
 
     method: Literal["sum", "mean", "max", "weighted"]
-    of: tuple[LinkId, ...] = Field(min_length=1)
+    of: tuple[LinkId, ...] = Field(min_length=1, max_length=MAX_SOURCES)
     weights: dict[LinkId, Bound] = Field(default_factory=dict)
     column: LinkId | None = None
     missing: Missing = NoneAllowed(policy="none_allowed")
@@ -100,7 +101,7 @@ class Arithmetic(_Scale):
     direction: Direction
     min: Bound
     max: Bound
-    bands: tuple[Band, ...] = ()
+    bands: tuple[Band, ...] = Field(default=(), max_length=MAX_BANDS)
     minimal_change: MinimalChange | None = None
 
     @model_validator(mode="after")
@@ -118,7 +119,7 @@ class TickCount(_Scale):
     direction: Direction
     min: Bound
     max: Bound
-    bands: tuple[Band, ...] = ()
+    bands: tuple[Band, ...] = Field(default=(), max_length=MAX_BANDS)
     minimal_change: MinimalChange | None = None
 
 
@@ -132,7 +133,7 @@ class Category(_Scale):
 class Rule(Frozen):
     code: Code
     label: Localised
-    when: tuple[Condition, ...] = ()
+    when: tuple[Condition, ...] = Field(default=(), max_length=MAX_CONDITIONS)
     behavior: Behavior = "all"
 
 
@@ -140,8 +141,8 @@ class RuleBased(_Scale):
     """The first rule that applies; when one of `needs` is unknown, none does."""
 
     method: Literal["rules"]
-    needs: tuple[LinkId, ...] = Field(min_length=1)
-    rules: tuple[Rule, ...] = Field(min_length=1)
+    needs: tuple[LinkId, ...] = Field(min_length=1, max_length=MAX_SOURCES)
+    rules: tuple[Rule, ...] = Field(min_length=1, max_length=MAX_RULES)
 
 
 class Table(_Scale):

@@ -5,12 +5,20 @@ import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from graphlib import TopologicalSorter
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from domain.assessments.computed import Computed
 from domain.assessments.items import Asked, Group, Item
+from domain.assessments.limits import (
+    MAX_COMPARISONS,
+    MAX_COMPUTED,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_LANGUAGES,
+    MAX_SCALES,
+)
 from domain.assessments.model import Frozen, Language, LinkId, Localised
 from domain.assessments.scales import Arithmetic, Category, RuleBased, Scale, Table, TickCount
 from domain.programs.vocabulary import Region
@@ -71,13 +79,27 @@ class Template(Frozen):
     version: Semver
     title: Localised
     description: Localised | None = None
-    languages: tuple[Language, ...] = Field(default=("en",), min_length=1)
+    languages: tuple[Language, ...] = Field(default=("en",), min_length=1, max_length=MAX_LANGUAGES)
     licence: str | None = None
     regions: tuple[Region, ...] = Field(min_length=1)
-    items: tuple[Item, ...] = Field(min_length=1)
-    computed: tuple[Computed, ...] = ()
-    scales: tuple[Scale, ...] = ()
+    items: tuple[Item, ...] = Field(min_length=1, max_length=MAX_ITEMS)
+    computed: tuple[Computed, ...] = Field(default=(), max_length=MAX_COMPUTED)
+    scales: tuple[Scale, ...] = Field(default=(), max_length=MAX_SCALES)
     feeds: Feeds
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> Self:
+        if sum(1 for _ in self.walk()) > MAX_ITEMS or _depth(self.items) > MAX_DEPTH:
+            raise ValueError(f"a template has at most {MAX_ITEMS} items, in groups at most {MAX_DEPTH} deep")
+        if sum(self._comparisons()) > MAX_COMPARISONS:
+            raise ValueError(f"the conditions of a template compare with at most {MAX_COMPARISONS} answers in all")
+        return self
+
+    def _comparisons(self) -> Iterator[int]:
+        """How many answers each condition of an item or rule compares with."""
+        rules = (rule for scale in self.scales if isinstance(scale, RuleBased) for rule in scale.rules)
+        for conditions in (*(item.enable_when for item, _ in self.walk()), *(rule.when for rule in rules)):
+            yield from (len(c.answer) if isinstance(c.answer, tuple) else 1 for c in conditions)
 
     def __repr__(self) -> str:
         return f"Template({self.id} {self.version})"  # the whole of it would fill any log
@@ -125,6 +147,10 @@ class Template(Frozen):
     def order(self) -> tuple[str, ...]:
         """Sources before what they decide. Raises graphlib.CycleError for a template that lint refuses."""
         return tuple(TopologicalSorter(self.dependencies).static_order())
+
+
+def _depth(items: Iterable[Item]) -> int:
+    return 1 + max((_depth(item.items) for item in items if isinstance(item, Group)), default=0)
 
 
 def _walk(items: Iterable[Item], parent: str | None) -> Iterator[tuple[Item, str | None]]:
