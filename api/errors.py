@@ -15,13 +15,16 @@ from domain import errors
 from infra import logs
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
+    errors.InvalidCursor: 400,
     errors.NotFound: 404,
     errors.AlreadySubmitted: 409,
     errors.JobIsFinal: 409,
+    errors.NotPendingReview: 409,
     errors.RequestInFlight: 409,
     errors.StaleRevision: 412,
     errors.IdempotencyKeyReused: 422,
     errors.InvalidAnswers: 422,
+    errors.UnsafeEdit: 422,
     errors.Forbidden: 403,
     errors.Unavailable: 503,
 }
@@ -133,6 +136,8 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, errors.InvalidAnswers):
         details = [ProblemDetail(pointer=i.pointer, code=i.code, message=i.message) for i in error.issues]
+    if isinstance(error, errors.UnsafeEdit):
+        details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.AlreadySubmitted):
         headers["Location"] = f"/v1/jobs/{error.job_id}"
     if isinstance(error, errors.Unavailable | errors.RequestInFlight):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.jobs import STAGES, Job, Stage, Status
+from domain.jobs import STAGES, Job, Review, Stage, Status
 
 
 class Body(BaseModel):
@@ -22,11 +22,16 @@ class Progress(BaseModel):
 
 
 class JobResult(BaseModel):
-    """Where the outcome is. A referral has no program: its advice is in the assessment's result."""
+    """Where the outcome is. A referral has no program: its advice is in the assessment's result.
+
+    `review` is null where nobody has to review the program. Otherwise its member finds nothing at `href` (404) before
+    it is `approved`, and never when it is `rejected`; the job's ETag changes with the decision.
+    """
 
     type: Literal["program", "referral"]
     id: UUID
     href: str
+    review: Review | None = None
 
 
 class JobError(BaseModel):
@@ -85,7 +90,8 @@ def job_body(job: Job) -> JobBody:
     status: Status = "retrying" if job.status == "dead" else job.status
     result = None
     if job.result_type == "program":
-        result = JobResult(type="program", id=_id(job.result_id), href=f"/v1/programs/{job.result_id}")
+        href = f"/v1/programs/{job.result_id}"
+        result = JobResult(type="program", id=_id(job.result_id), href=href, review=job.review)
     elif job.result_type == "referral":
         result = JobResult(type="referral", id=job.assessment_id, href=f"/v1/assessments/{job.assessment_id}/result")
     failed = job.status in {"failed", "dead"}

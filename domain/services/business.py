@@ -30,7 +30,7 @@ def change(uow: UnitOfWork, changes: dict[str, Any]) -> Settings:
     """Set what `changes` names; None goes back to the default. Programs and scores that exist stay as they are."""
     if uow.context.role not in OWNING_ROLES:
         raise Forbidden
-    return _settings(uow.business.change(changes))
+    return _settings(uow.business.change(changes) if changes else uow.business.settings())
 
 
 def _settings(stored: dict[str, Any]) -> Settings:

@@ -1,5 +1,6 @@
 """Two tenants, and two people of one tenant: what is not yours is not there."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ class Records:
     job: str
     running: str
     program: str
+    notification: str
 
 
 @pytest.fixture
@@ -35,7 +37,9 @@ def records(api: TestClient, start: Make, submit: Make, work: Make) -> Callable[
         done = api.get(job["links"]["self"], headers=who.headers).json()
         running = submit(who).json()["id"]
         draft = start(who)["id"]
-        return Records(draft, job["links"]["assessment"].rpartition("/")[2], job["id"], running, done["result"]["id"])
+        [told] = api.get("/v1/notifications", headers=who.headers).json()["items"]
+        assessment = job["links"]["assessment"].rpartition("/")[2]
+        return Records(draft, assessment, job["id"], running, done["result"]["id"], told["id"])
 
     return make
 
@@ -55,6 +59,10 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/jobs/{id}/cancel", None, "running"),
     ("POST", "/v1/jobs/{id}/cancel", None, "job"),
     ("GET", "/v1/programs/{id}", None, "program"),
+    ("PATCH", "/v1/programs/{id}", {"changes": [{"session": 1, "position": 1, "effort": 1}]}, "program"),
+    ("POST", "/v1/programs/{id}/approve", {}, "program"),
+    ("POST", "/v1/programs/{id}/reject", {"reason": "not this one"}, "program"),
+    ("POST", "/v1/notifications/{id}/read", {}, "notification"),
 ]
 
 
@@ -66,7 +74,7 @@ def ask(api: TestClient, who: Person, method: str, path: str, body: Any, record:
 def test_every_operation_with_an_id_is_in_the_list(api_alone: TestClient) -> None:
     paths = api_alone.get("/openapi.json").json()["paths"]
     with_ids = {
-        (method.upper(), path.replace("assessment_id", "id").replace("job_id", "id").replace("program_id", "id"))
+        (method.upper(), re.sub(r"\w+_id}", "id}", path))
         for path, operations in paths.items()
         for method in operations
         if "_id}" in path and "template_id" not in path

@@ -110,6 +110,10 @@ def test_the_main_job_through_every_function_it_passes(
     assert (job["status"], job["result"]["type"]) == ("succeeded", "program")
     assert headers_of(polled)["content-type"] == "application/json"
 
+    query = {"queryStringParameters": {"cursor": "AAAA"}, "multiValueQueryStringParameters": {"cursor": ["AAAA"]}}
+    listed = api(request(stack, "GET", "/v1/programs", member.headers) | query)
+    assert (listed["statusCode"], json.loads(listed["body"])["code"]) == (400, "invalid_cursor")
+
     for name, running in (("ApiFunction", api), ("ScoringFunction", scoring), ("GenerationFunction", generation)):
         _asks_for_what_it_is_given(stack, name, running)
 

@@ -1,0 +1,90 @@
+"""How a business wants FFP to work for it."""
+
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, StrictBool, model_validator
+
+from api.auth import TenantUser
+from api.bodies import StrictRoute
+from api.errors import responses
+from api.models import Body
+from domain.safety.rules import PainThresholds
+from domain.services import business
+from infra.database import unit_of_work
+
+router = APIRouter(prefix="/v1/business", tags=["business"], route_class=StrictRoute)
+
+_Pain = Annotated[int, Field(strict=True, ge=0, le=10)]
+
+
+class Thresholds(BaseModel):
+    """Pain, 0-10, from which it counts as moderate and as severe."""
+
+    moderate_from: int
+    severe_from: int
+
+
+class OwnThresholds(Body):
+    """They rise from at least 1, and what is severe starts no later than where strong pain at rest asks for a
+    clinician (8).
+    """
+
+    moderate_from: _Pain
+    severe_from: _Pain
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        self.stored()
+        return self
+
+    def stored(self) -> dict[str, int]:
+        made = PainThresholds(moderate=self.moderate_from, severe=self.severe_from)
+        return made.model_dump(include={"moderate", "severe"})
+
+
+class SettingsBody(BaseModel):
+    """What holds now, chosen or by default."""
+
+    require_assessment_review: bool
+    pain_thresholds: Thresholds
+
+
+class ChangeSettings(Body):
+    """What is not named stays; null goes back to the default."""
+
+    require_assessment_review: StrictBool | None = Field(
+        None, description="Whether a clinician approves each program before its member sees it. Default: true."
+    )
+    pain_thresholds: OwnThresholds | None = Field(
+        None, description="Default: 4 and 6.", examples=[{"moderate_from": 4, "severe_from": 7}]
+    )
+
+
+def _body(settings: business.Settings) -> SettingsBody:
+    pain = settings.pain_thresholds
+    return SettingsBody(
+        require_assessment_review=settings.require_assessment_review,
+        pain_thresholds=Thresholds(moderate_from=pain.moderate, severe_from=pain.severe),
+    )
+
+
+@router.get("/settings", summary="The settings of the business", responses=responses(401, 403, 503))
+def get_settings(user: TenantUser) -> SettingsBody:
+    """For clinicians and those who run the business."""
+    with unit_of_work(user) as uow:
+        return _body(business.read(uow))
+
+
+@router.patch(
+    "/settings",
+    summary="Change the settings of the business",
+    responses=responses(400, 401, 403, 413, 415, 422, 503),
+)
+def change_settings(body: ChangeSettings, user: TenantUser) -> SettingsBody:
+    """For those who run the business. Programs and scores that are there already stay as they are."""
+    changes: dict[str, Any] = {name: getattr(body, name) for name in body.model_fields_set}
+    if body.pain_thresholds is not None:
+        changes[business.THRESHOLDS] = body.pain_thresholds.stored()
+    with unit_of_work(user) as uow:
+        return _body(business.change(uow, changes))
