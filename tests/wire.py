@@ -37,6 +37,7 @@ class Wire:
         self._holds: list[Hold] = []
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._closed = False
+        self._refusing = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -56,6 +57,12 @@ class Wire:
         self._holds.append(made)
         return made
 
+    def refuse(self, refuse: bool) -> None:
+        """Break what there is and take nothing new, until told otherwise."""
+        self._refusing = refuse
+        if refuse:
+            self.cut()
+
     def cut(self) -> None:
         """Break every connection, in the middle of whatever goes on."""
         for pair in self._pairs:
@@ -67,6 +74,9 @@ class Wire:
         while not self._closed:
             try:
                 near, _ = self._server.accept()
+                if self._refusing:
+                    _break(near)
+                    continue
                 far = socket.create_connection(self._target)
             except OSError:
                 continue

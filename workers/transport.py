@@ -18,6 +18,8 @@ from infra import logs
 from infra.messages import Unreadable, decode, encode
 
 _BREATH_S = 0.01
+_DOWN_S = 1.0
+_FAILED = -1
 
 
 class _Client(CurlClient):
@@ -33,10 +35,23 @@ class Channel(SQS.Channel):
         if hub is not None and not hasattr(hub, "_current_http_client"):
             hub._current_http_client = _Client(hub)  # noqa: SLF001 - where kombu looks for it
 
-    def _loop1(self, queue: str, messages_fetched: object = None) -> None:
-        """Poll again: at once after messages, else after a breath (the server has waited for us)."""
+    def _on_messages_ready(self, queue: str, qname: str, messages: Any) -> int:
+        """How many messages came. A queue that answers with an error hands over something else, which kombu would
+        stumble over and end the worker.
+        """
+        if not isinstance(messages, dict):
+            logs.warning("receive_failed", queue=qname.rpartition("/")[2])
+            return _FAILED
+        count: int = super()._on_messages_ready(queue, qname, messages)  # type: ignore[no-untyped-call]
+        return count
+
+    def _loop1(self, queue: str, messages_fetched: int | None = None) -> None:
+        """Poll again: at once after messages, after a breath without (the server has waited for us), later when the
+        queue is down.
+        """
         hub: Any = self.hub
-        hub.call_later(0 if messages_fetched else _BREATH_S, self._schedule_queue, queue)
+        pause = _DOWN_S if messages_fetched == _FAILED else 0 if messages_fetched else _BREATH_S
+        hub.call_later(pause, self._schedule_queue, queue)
 
     def _prepare_json_payload(self, text: str) -> dict[str, Any]:
         try:

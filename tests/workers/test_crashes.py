@@ -100,3 +100,19 @@ def test_two_workers_and_every_message_twice(tmp_path: Path, db: Database, perso
     for job in jobs:
         assert_done_once(db, job)
     assert db.value("select count(*) from programs") == len(jobs)
+
+
+def test_a_worker_outlives_its_queue(tmp_path: Path, db: Database, member: Person, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """SQS goes away under a running worker and comes back: it works on, without a restart."""
+    endpoint = queues["scoring"].rpartition("/")[0].rpartition("/")[0]
+    host, _, port = endpoint.rpartition("//")[2].partition(":")
+    with Wire(host, int(port)) as wire, processes.worker(tmp_path, AWS_ENDPOINT_URL=f"http://127.0.0.1:{wire.port}") as worker:  # fmt: skip
+        first = submitted(member)
+        until(lambda: settled(db, first.id), 20, worker.said)
+        wire.refuse(True)
+        until(lambda: "receive_failed" in worker.said(), 20, worker.said)
+        wire.refuse(False)
+        second = submitted(member)
+        until(lambda: settled(db, second.id), 25, worker.said)
+        assert worker.popen.poll() is None
+    assert_done_once(db, second)
