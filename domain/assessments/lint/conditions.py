@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from domain.assessments.computed import Age
@@ -196,7 +197,7 @@ def _set(condition: Condition) -> tuple[Scalar, ...]:
 def _numbers(source: Source, marks: list[float]) -> Iterator[float]:
     ends = [end for end in (source.low, source.high) if abs(end) != float("inf")]
     step = 1 if source.whole else 0.001
-    between = [] if source.whole else [(a + b) / 2 for a in marks for b in marks]
+    between = [] if source.whole else [(a + b) / 2 for a, b in pairwise(sorted(marks))]
     around = [mark + move for mark in marks for move in (-step, 0, step)]
     for value in (*ends, *around, *between):
         if source.low <= value <= source.high and (not source.whole or value == int(value)):

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from inspect import Parameter, signature
 from itertools import pairwise
 
-from domain.assessments.attainable import Attainable, of_scale, shown_values
+from domain.assessments.arithmetic import Number
+from domain.assessments.attainable import Ranges
 from domain.assessments.items import (
     Asked,
     BooleanItem,
@@ -23,6 +24,7 @@ from domain.assessments.template import Template
 
 
 def scale_findings(template: Template) -> Iterator[Finding]:
+    ranges = Ranges(template)
     for scale in template.scales:
         if scale.licence is None and template.licence is None:
             mend = "Say who owns the instrument and what allows its use."
@@ -30,14 +32,15 @@ def scale_findings(template: Template) -> Iterator[Finding]:
         sources = list(_source_findings(template, scale))
         yield from sources
         if isinstance(scale, Arithmetic | TickCount) and not sources:
-            found = of_scale(template, scale)
+            found = ranges.of_scale(scale)
             decimals = scale.decimals if isinstance(scale, Arithmetic) else 0
             if found is None:
                 mend = "Give every source a lowest and a highest value."
                 yield Finding(where=scale.id, code="range_unknown", mend=mend)
             else:
-                yield from _range_findings(scale, found, decimals)
-                yield from band_findings(scale.id, scale.bands, found, decimals)
+                values = ranges.shown(found, decimals)
+                yield from _range_findings(scale, values)
+                yield from band_findings(scale.id, scale.bands, values)
 
 
 def _source_findings(template: Template, scale: Scale) -> Iterator[Finding]:
@@ -109,18 +112,17 @@ def _mismatch(where: str, link: str, wanted: str) -> Finding:
     return Finding(where=where, code="type_mismatch", mend=f"`{link}` is not {wanted}: name a source that is.")
 
 
-def _range_findings(scale: Arithmetic | TickCount, found: Attainable, decimals: int) -> Iterator[Finding]:
-    reached = shown_values(found, decimals)
+def _range_findings(scale: Arithmetic | TickCount, reached: list[Number]) -> Iterator[Finding]:
     if (scale.min, scale.max) != (reached[0], reached[-1]):
         mend = f"Declare the range that can be reached: {reached[0]:g} to {reached[-1]:g}."
         yield Finding(where=scale.id, code="range_mismatch", mend=mend)
 
 
-def band_findings(where: str, bands: tuple[Band, ...], found: Attainable, decimals: int) -> Iterator[Finding]:
-    """Bands have to hold each reachable value once, and each band at least one."""
+def band_findings(where: str, bands: tuple[Band, ...], values: list[Number]) -> Iterator[Finding]:
+    """Bands have to hold each reachable value once, and each band at least one. `values` are rising."""
     if not bands:
         return
-    values, ordered = shown_values(found, decimals), sorted(bands, key=lambda band: band.min)
+    ordered = sorted(bands, key=lambda band: band.min)
     for lower, upper in pairwise(ordered):
         if upper.min < _end(lower) or upper.min == lower.max:
             yield _band(where, "band_overlap", f"overlap {upper.min:g}..{_end(lower):g}")

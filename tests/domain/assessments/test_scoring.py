@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.assessments.arithmetic import exact, rounded
-from domain.assessments.attainable import of_scale, shown_values
+from domain.assessments.attainable import Ranges
 from domain.assessments.completion import complete
 from domain.assessments.lint import lint
 from domain.assessments.scales import Arithmetic
@@ -173,10 +173,11 @@ def test_every_score_was_foreseen(data: st.DataObject) -> None:
     }  # fmt: skip
     declared = made.scales[0]
     assert isinstance(declared, Arithmetic)
-    found = of_scale(made, declared)
+    ranges = Ranges(made)
+    found = ranges.of_scale(declared)
     assert found is not None
     value = scored(made, **answers).value
-    assert value is None or value in shown_values(found, declared.decimals)
+    assert value is None or value in ranges.shown(found, declared.decimals)
 
 
 def _rmdq(count: int) -> ScaleScore:
