@@ -23,7 +23,7 @@ from domain.programs.problem import Problem, Week, covered, objective
 from domain.programs.weekly import Weekly, weekly_model, with_slack
 
 GAP = 0.02  # what counts as proven: the objective is within this share of the bound
-KERNEL = 60  # columns of the small program
+KERNELS = (60, 120)  # columns of the small program, and of the second try
 OPTIONS: dict[str, bool | int | float] = {
     "output_flag": False,
     "threads": 1,
@@ -82,26 +82,37 @@ def solve_week(problem: Problem) -> Week | None:
 
 def _week(problem: Problem, everything: Weekly, relaxed: _Solution) -> Week | None:
     """The best week of the small programs that could be distributed."""
+    enough = (1 - GAP) * relaxed.bound
+    best: Week | None = None
     cuts: list[list[int]] = []
     for slack in SLACK:
         model = with_slack(everything, slack, cuts)
-        found = _from_few_columns(model, relaxed)
+        found = _from_few_columns(model, relaxed, enough)
         if found is None:
             continue
-        week = _distributed(problem, model, found)
-        if week is not None:
-            return week
+        weeks = [week for week in (best, _distributed(problem, model, found)) if week is not None]
+        best = max(weeks, key=lambda week: objective(problem, week), default=None)
+        if best is not None and (objective(problem, best) >= enough or found.objective < enough):
+            break  # good enough, or nothing to come is
         cuts.append(_chosen(model, found))
-    return None
+    return best
 
 
-def _from_few_columns(model: Weekly, relaxed: _Solution) -> _Solution | None:
-    """Columns of the relaxed solution and those that would cost it least; all of them if that does not do."""
+def _from_few_columns(model: Weekly, relaxed: _Solution, enough: float) -> _Solution | None:
+    """Columns of the relaxed solution and those that would cost it least; more of them if that is not enough."""
     count = len(model.columns)
     price = np.where(relaxed.values[:count] > EPSILON, inf, relaxed.reduced[:count])
-    mask = np.zeros(count, dtype=bool)
-    mask[np.argsort(-price, kind="stable")[:KERNEL]] = True
-    return _run(model, mask) or _run(model)
+    order = np.argsort(-price, kind="stable")
+    best: _Solution | None = None
+    for size in KERNELS:
+        mask = np.zeros(count, dtype=bool)
+        mask[order[:size]] = True
+        found = _run(model, mask)
+        if found is not None and (best is None or found.objective > best.objective):
+            best = found
+        if best is not None and best.objective >= enough:
+            break
+    return best or _run(model)
 
 
 def _values(problem: Problem, model: Weekly, week: Week) -> list[float]:
