@@ -49,7 +49,19 @@ assert threading.active_count() == 1, threading.enumerate()
     [
         (
             "api.handler",
-            {"celery", "kombu", "sqlalchemy", "alembic", "boto3", "botocore", "yaml", "highspy", "uvicorn"},
+            {
+                "celery",
+                "kombu",
+                "sqlalchemy",
+                "alembic",
+                "boto3",
+                "botocore",
+                "yaml",
+                "highspy",
+                "uvicorn",
+                "domain.programs.checker",
+                "domain.programs.library",
+            },
         ),
         ("workers.sqs", {"celery", "kombu", "sqlalchemy", "alembic", "boto3", "fastapi", "uvicorn"}),
         ("workers.relay", {"celery", "sqlalchemy", "boto3", "fastapi", "highspy", "domain.programs.generator"}),

@@ -88,3 +88,53 @@ def test_the_cost_of_the_main_job(
         "program": (6, 5),
         "templates": (5, 4),
     }, "\n".join(f"{name}: {asked}" for name, asked in costs.items())
+
+
+def test_the_cost_of_a_review(
+    recorder: Recorder,
+    api: TestClient,
+    person: Callable[..., Person],
+    submit: Callable[..., Any],
+    work: Callable[[], int],
+    cost: Callable[[Ask], Asked],
+) -> None:
+    clinician, member = person("acme", "clinician", review=True), person("acme")
+    for _ in range(3):
+        submit(member)
+        work()
+    first, second, _ = api.get("/v1/reviews", headers=clinician.headers).json()["items"]
+
+    def get(who: Person, path: str) -> Ask:
+        return lambda: api.get(path, headers=who.headers)
+
+    def decide(program: str, how: str, tag: str, **body: Any) -> Ask:
+        headers = clinician.headers | {"If-Match": tag}
+        return lambda: api.post(f"/v1/programs/{program}/{how}", json=body, headers=headers)
+
+    def edit(effort: int, tag: str) -> Ask:
+        body = {"changes": [{"session": 1, "position": 1, "effort": effort}]}
+        headers = clinician.headers | {"If-Match": tag}
+        return lambda: api.patch(f"/v1/programs/{first['program_id']}", json=body, headers=headers)
+
+    edit(1, '"1"')()  # the library is parsed once a process
+    costs = {
+        "queue": cost(get(clinician, "/v1/reviews")),
+        "queue, first of many": cost(get(clinician, "/v1/reviews?limit=1")),
+        "programs": cost(get(member, "/v1/programs")),
+        "edit": cost(edit(2, '"2"')),
+        "approve": cost(decide(first["program_id"], "approve", '"3"')),
+        "reject": cost(decide(second["program_id"], "reject", '"1"', reason="Not for this person")),
+        "notifications": cost(get(member, "/v1/notifications")),
+    }
+    [told, _] = api.get("/v1/notifications", headers=member.headers).json()["items"]
+    costs["read"] = cost(lambda: api.post(f"/v1/notifications/{told['id']}/read", headers=member.headers))
+    assert {name: (asked.statements, asked.round_trips) for name, asked in costs.items()} == {
+        "queue": (6, 5),
+        "queue, first of many": (6, 5),
+        "programs": (5, 4),
+        "edit": (13, 12),
+        "approve": (7, 6),
+        "reject": (7, 6),
+        "notifications": (5, 4),
+        "read": (5, 4),
+    }, "\n".join(f"{name}: {asked}" for name, asked in costs.items())
