@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from api import errors
 from api.middleware import Envelope
-from api.routes import assessments, auth, business, health, jobs, notifications, programs, reviews, templates
+from api.routes import assessments, auth, business, fhir, health, jobs, notifications, programs, reviews, templates
 from api.routes import errors as error_pages
 from api.waiting import JobWatch
 from infra import database
@@ -41,7 +41,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     app.state.watch = JobWatch()
-    ours = (health, auth, templates, assessments, jobs, programs, reviews, notifications, business, error_pages)
+    ours = (health, auth, templates, fhir, assessments, jobs, programs, reviews, notifications, business, error_pages)
     for module in ours:
         app.include_router(module.router)
     errors.install(app)

@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.context import request_id
 from api.errors import HttpProblem
 from domain.errors import Forbidden, Unavailable
-from domain.tenancy import Context, Principal
+from domain.tenancy import Actor, ContentAdmin, Context, Principal
 from infra import database, logs, tokens
 
 _bearer = HTTPBearer(auto_error=False, description="A Cognito access token, as POST /v1/auth/login gives it.")
@@ -37,5 +37,14 @@ def tenant_user(who: Annotated[Principal, Depends(principal)]) -> Context:
     return Context(who.tenant_id, who.user_id, who.role, request_id())
 
 
+def template_editor(who: Annotated[Principal, Depends(principal)]) -> Actor:
+    """Someone of a tenant, or a content admin, who keeps the shipped templates. Other staff have no business here."""
+    if who.role == ContentAdmin.role and who.user_id is not None:
+        return ContentAdmin(who.user_id, request_id())
+    return tenant_user(who)
+
+
 TenantUser = Annotated[Context, Depends(tenant_user)]
 """The context of the signed-in user: pass it to `unit_of_work`."""
+TemplateEditor = Annotated[Actor, Depends(template_editor)]
+"""Whoever may have a word on templates: pass it to `template_work`. What they may do there is the service's to say."""

@@ -3,7 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Coroutine
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -12,6 +13,19 @@ from api.errors import HttpProblem, ProblemDetail
 
 MAX_BODY_BYTES = 128 * 1024
 MAX_DEPTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a route takes: bytes, levels of nesting, media types."""
+
+    size: int = MAX_BODY_BYTES
+    depth: int = MAX_DEPTH
+    kinds: frozenset[str] = frozenset({"application/json"})
+
+
+_DOCUMENT_BYTES = 512 * 1024
+_FHIR = frozenset({"application/json", "application/fhir+json"})
 
 
 def _refuse(code: str, message: str) -> HttpProblem:
@@ -42,23 +56,27 @@ def _int(text: str) -> int | float:
     return int(text)
 
 
-def _check(value: Any, depth: int = 1) -> None:
+def _check(value: Any, deepest: int, depth: int = 1) -> None:
     """Texts that PostgreSQL cannot store, and values nested too deep, wherever they are."""
-    if depth > MAX_DEPTH and isinstance(value, dict | list):
-        raise _refuse("too_deep", f"Values are nested more than {MAX_DEPTH} levels deep.")
+    if depth > deepest and isinstance(value, dict | list):
+        raise _too_deep(deepest)
     if isinstance(value, str):
         if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
             raise _refuse("bad_text", "A text holds characters that cannot be stored.")
     elif isinstance(value, dict):
         for key, inner in value.items():
-            _check(key, depth)
-            _check(inner, depth + 1)
+            _check(key, deepest, depth)
+            _check(inner, deepest, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _check(inner, depth + 1)
+            _check(inner, deepest, depth + 1)
 
 
-def parse(body: bytes) -> Any:
+def _too_deep(deepest: int) -> HttpProblem:
+    return _refuse("too_deep", f"Values are nested more than {deepest} levels deep.")
+
+
+def parse(body: bytes, deepest: int = MAX_DEPTH) -> Any:
     """The JSON value in `body`. Raises HttpProblem (400) for anything that is not strictly JSON in UTF-8."""
     try:
         text = body.decode("utf-8")
@@ -68,12 +86,14 @@ def parse(body: bytes) -> Any:
     except (ValueError, UnicodeDecodeError):
         raise _refuse("malformed_json", "The body is not JSON in UTF-8.") from None
     except RecursionError:
-        raise _refuse("too_deep", f"Values are nested more than {MAX_DEPTH} levels deep.") from None
-    _check(value)
+        raise _too_deep(deepest) from None
+    _check(value, deepest)
     return value
 
 
 class _StrictRequest(Request):
+    limits = Limits()
+
     async def body(self) -> bytes:
         """Read once, and no further than the limit, whatever length was declared."""
         if not hasattr(self, "_body"):
@@ -81,15 +101,15 @@ class _StrictRequest(Request):
             async for chunk in self.stream():
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > MAX_BODY_BYTES:
+                if size > self.limits.size:
                     raise HttpProblem("body_too_large")
-            if size and self._kind != "application/json":
+            if size and self._kind not in self.limits.kinds:
                 raise HttpProblem("unsupported_media_type")
             self._body = b"".join(chunks)
         return self._body
 
     async def json(self) -> Any:
-        return parse(await self.body())
+        return parse(await self.body(), self.limits.depth)
 
     @property
     def _kind(self) -> str:
@@ -99,10 +119,26 @@ class _StrictRequest(Request):
 class StrictRoute(APIRoute):
     """A route whose JSON body is read by `parse`, and which takes no other kind of body."""
 
+    limits: ClassVar[Limits] = Limits()
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handler(_StrictRequest(request.scope, request.receive))
+            stricter = _StrictRequest(request.scope, request.receive)
+            stricter.limits = self.limits
+            return await handler(stricter)
 
         return strict
+
+
+class DocumentRoute(StrictRoute):
+    """Takes a whole template: up to 512 KB. Groups and what is in them take two levels each."""
+
+    limits = Limits(_DOCUMENT_BYTES, 32)
+
+
+class FhirRoute(StrictRoute):
+    """Takes a FHIR resource, as deep as domain/fhir reads it."""
+
+    limits = Limits(_DOCUMENT_BYTES, 64, _FHIR)

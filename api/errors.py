@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.context import request_id
 from domain import errors
+from domain.assessments import errors as templates
 from infra import logs
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
@@ -27,6 +28,15 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.UnsafeEdit: 422,
     errors.Forbidden: 403,
     errors.Unavailable: 503,
+    templates.NotSubmitted: 409,
+    templates.TemplateNotADraft: 409,
+    templates.TemplateNotPublished: 409,
+    templates.TemplateRetired: 409,
+    templates.TemplateVersionExists: 409,
+    templates.InvalidTemplate: 422,
+    templates.NotExportable: 422,
+    templates.NotImportable: 422,
+    templates.TemplateNotPublishable: 422,
 }
 
 # code -> status, title, what to do: the problems HTTP itself makes.
@@ -136,6 +146,8 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, errors.InvalidAnswers):
         details = [ProblemDetail(pointer=i.pointer, code=i.code, message=i.message) for i in error.issues]
+    if isinstance(error, templates.Refused):
+        details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.reasons]
     if isinstance(error, errors.UnsafeEdit):
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.AlreadySubmitted):

@@ -13,8 +13,8 @@ inline.install()
 handler = Mangum(
     create_app(),
     lifespan="off",  # it would run around every invocation
-    # Without problem+json here every error body would arrive base64-encoded.
-    text_mime_types=["text/", "application/json", "application/problem+json"],
+    # What is not listed here arrives base64-encoded.
+    text_mime_types=["text/", "application/json", "application/problem+json", "application/fhir+json"],
 )
 gc.freeze()
 gc.enable()

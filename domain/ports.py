@@ -17,6 +17,7 @@ from domain.records import (
     Program,
     ProgramHead,
     ScoreRecord,
+    Snapshot,
     TemplateRef,
     TemplateVersion,
     WaitingProgram,
@@ -34,6 +35,16 @@ class Assessments(Protocol):
         ...
 
     def read(self, assessment_id: UUID) -> Assessment: ...
+
+    def amend(self, assessment_id: UUID, submitted: UUID) -> tuple[Assessment, bool]:
+        """The open assessment of the same person and template, made with the submitted one's answers if there is none,
+        and whether it was. Raises TemplateRetired.
+        """
+        ...
+
+    def submission(self, assessment_id: UUID) -> Snapshot | None:
+        """What was handed in, once it was."""
+        ...
 
     def save(self, assessment_id: UUID, revision: int, answers: Answers) -> Assessment: ...
 

@@ -100,6 +100,15 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A submission, the row of its template, and when it was made."""
+
+    submission: Submission
+    template_id: UUID
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A job taken for one attempt of one stage. `score` is the stored result once scoring has committed; `settings` are
     the tenant's.

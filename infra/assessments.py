@@ -6,9 +6,19 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from domain.assessments.errors import TemplateRetired
 from domain.errors import NotFound, RequestInFlight, StaleRevision
 from domain.jobs import Job
-from domain.records import Answers, Assessment, NewSubmission, OpenSubmission, ScoreRecord, TemplateRef
+from domain.records import (
+    Answers,
+    Assessment,
+    NewSubmission,
+    OpenSubmission,
+    ScoreRecord,
+    Snapshot,
+    Submission,
+    TemplateRef,
+)
 from infra import audit
 from infra.jobs import job_columns, job_from
 from infra.rows import Row, TenantConnection
@@ -29,6 +39,22 @@ _START = f"""
         do update set revision = assessments.revision
         returning *, xmax = 0 as made)
     select {_COLUMNS}, null::uuid as job_id, a.made from a join templates t on t.id = a.template_id"""  # noqa: S608
+# Who amends sees the open attempt of the one whose answers they are; a retired version starts nothing.
+_AMEND = f"""
+    with a as (
+        insert into assessments (tenant_id, id, user_id, template_id, answers)
+        select s.tenant_id, %s, s.user_id, s.template_id, s.answers
+        from assessments s join templates t on t.id = s.template_id and t.status = 'published'
+        where s.tenant_id = %s and s.id = %s and s.status = 'submitted'
+        on conflict (tenant_id, user_id, template_id) where status = 'draft'
+        do update set revision = assessments.revision
+        returning *, xmax = 0 as made)
+    select {_COLUMNS}, null::uuid as job_id, a.made from a join templates t on t.id = a.template_id"""  # noqa: S608
+_SNAPSHOT = """
+    select s.id, s.assessment_id, s.user_id, s.template_hash, s.answers, s.enabled, s.computed, s.attempt_number,
+        s.answered_on, s.submitted_at, a.template_id
+    from submissions s join assessments a on a.tenant_id = s.tenant_id and a.id = s.assessment_id
+    where s.tenant_id = %s and s.assessment_id = %s"""
 _SAVE = f"""
     with a as (
         update assessments set answers = %s, revision = revision + 1, updated_at = now()
@@ -66,6 +92,24 @@ class AssessmentRepository:
             raise NotFound
         audit.record_read(self._connection, "assessment", assessment_id, rows[0]["user_id"])
         return _assessment(rows[0])
+
+    def amend(self, assessment_id: UUID, submitted: UUID) -> tuple[Assessment, bool]:
+        rows = self._connection.execute(_AMEND, (assessment_id, self._context.tenant_id, submitted))
+        if not rows:
+            raise TemplateRetired
+        made = rows[0].pop("made")
+        if made:
+            self._audit("assessment.amended", rows[0])
+        return _assessment(rows[0]), made
+
+    def submission(self, assessment_id: UUID) -> Snapshot | None:
+        rows = self._connection.execute(_SNAPSHOT, (self._context.tenant_id, assessment_id))
+        if not rows:
+            return None
+        row = rows[0]
+        audit.record_read(self._connection, "assessment", assessment_id, row["user_id"])
+        template_id, submitted_at = row.pop("template_id"), row.pop("submitted_at")
+        return Snapshot(Submission(**row), template_id, submitted_at)
 
     def save(self, assessment_id: UUID, revision: int, answers: Answers) -> Assessment:
         """Replace the draft's answers. Raises StaleRevision unless it still is at `revision`."""

@@ -36,8 +36,8 @@ def _as_owner(admin_url: str) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def seed_templates(admin_url: str) -> None:
-    """Publish the shipped templates, the exercise library and the safety rules. A published version never changes: a template whose
-    content differs under the same version is refused with ValueError.
+    """Publish the shipped templates, the exercise library and the safety rules. A published version never changes: a
+    template whose content differs under the same version is refused with ValueError.
     """
     with _as_owner(admin_url) as connection:
         for template in load_templates():

@@ -185,6 +185,22 @@ def _submit(user: Context, wanted: assessments.SubmitRequest) -> tuple[Job, bool
     return job, replayed
 
 
+@router.post(
+    "/{assessment_id}/amend",
+    summary="Correct a submitted assessment: a new attempt",
+    status_code=201,
+    response_model=AssessmentBody,
+    responses=responses(401, 403, 404, 409, 503) | {200: {"model": AssessmentBody}},
+)
+def amend_assessment(assessment_id: UUID, user: TenantUser) -> Response:
+    """Starts a draft with the answers that were submitted, 201; or 200 with the attempt that is open already. What was
+    submitted stays as it was: the change counts once the new attempt is submitted.
+    """
+    with unit_of_work(user) as uow:
+        assessment, made = assessments.amend(uow, new_id(), assessment_id)
+    return _respond(assessment, 201 if made else 200)
+
+
 @router.get(
     "/{assessment_id}/result",
     summary="Scores, bands, screening and change",

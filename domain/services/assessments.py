@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.assessments import ENGINE_VERSION
 from domain.assessments.completion import check_partial, complete
+from domain.assessments.errors import NotSubmitted
 from domain.assessments.results import changes_between, result_of
 from domain.errors import AlreadySubmitted, IdempotencyKeyReused, InvalidAnswers, NotFound, StaleRevision
 from domain.jobs import Job
@@ -24,6 +25,17 @@ def start(uow: UnitOfWork, slug: str, assessment_id: UUID) -> tuple[Assessment, 
     """The caller's open assessment of this template, made as `assessment_id` if there is none, and whether it was."""
     template = uow.templates.find(slug)
     return uow.assessments.start(assessment_id, template.id)
+
+
+def amend(uow: UnitOfWork, assessment_id: UUID, submitted: UUID) -> tuple[Assessment, bool]:
+    """A new attempt that begins with the answers of the submitted one, made as `assessment_id`; or the attempt that is
+    open already, as it is. What was submitted stays as it was.
+
+    Raises NotSubmitted, and TemplateRetired where nobody may start with this version any more.
+    """
+    if uow.assessments.read(submitted).status != "submitted":
+        raise NotSubmitted
+    return uow.assessments.amend(assessment_id, submitted)
 
 
 def save(uow: UnitOfWork, assessment_id: UUID, revision: int, changes: Answers) -> Assessment:
