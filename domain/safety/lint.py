@@ -18,9 +18,7 @@ def lint_safety(template: Template, rules: RedFlagRules) -> list[Finding]:
     asked = {link.removeprefix("rf_") for link in template.asked if link.startswith("rf_")}
     known = {flag.id for flag in rules.items if not flag.computed}
     findings = [
-        Finding(
-            where=f"rf_{name}", code="flag_not_asked", mend="Ask it: it belongs to a region of the template."
-        )
+        Finding(where=f"rf_{name}", code="flag_not_asked", mend="Ask it: it belongs to a region of the template.")
         for name in sorted(needed - asked)
     ]
     findings += [

@@ -37,7 +37,6 @@ def question(flag: FlagRule, links: Mapping[str, str]) -> ChoiceItem:
         required=True,
         options=_OPTIONS,
         enable_when=tuple(
-            Condition(question=links[c.question], operator=c.operator, answer=c.answer)
-            for c in flag.asked_when
+            Condition(question=links[c.question], operator=c.operator, answer=c.answer) for c in flag.asked_when
         ),
     )

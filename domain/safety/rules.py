@@ -121,9 +121,7 @@ class RedFlagRules(RuleModel):
     @cached_property
     def content_hash(self) -> str:
         """sha256 (hex) of the canonical JSON."""
-        text = json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def advice_key(self, level: FlagLevel, group: str) -> str:

@@ -62,9 +62,7 @@ def screen(
         key=lambda flag: (LEVELS.index(flag[0]), flag[1]),
     )
     unresolved = tuple(
-        flag.id
-        for flag in rules.items
-        if answers[flag.id] == "unknown" and flag.level in ("review", "context")
+        flag.id for flag in rules.items if answers[flag.id] == "unknown" and flag.level in ("review", "context")
     )
     own = _declared(template, sheet) | _pregnancy(template, sheet, rules, answers)
     if intensity == "moderate" and template.feeds.acsm and _yes(sheet, template.feeds.acsm.known_disease):
@@ -143,9 +141,7 @@ def _clusters(rules: RedFlagRules, answers: dict[str, Answer]) -> Iterator[Raise
             yield cluster.level, cluster.id, "cluster"
 
 
-def _pain_gate(
-    template: Template, sheet: Sheet, rules: RedFlagRules, limits: PainThresholds
-) -> Iterator[Raised]:
+def _pain_gate(template: Template, sheet: Sheet, rules: RedFlagRules, limits: PainThresholds) -> Iterator[Raised]:
     """Very strong pain at rest that began only just now is looked at before any exercise."""
     if template.feeds.pain_at_rest is None or template.feeds.onset is None:
         return
@@ -159,9 +155,7 @@ def _intensity(template: Template, sheet: Sheet) -> str | None:
     feeds = template.feeds.acsm
     if feeds is None:
         return None
-    return acsm_row(*(sheet.facts.get(link) for link in (feeds.active, feeds.known_disease, feeds.symptoms)))[
-        1
-    ]
+    return acsm_row(*(sheet.facts.get(link) for link in (feeds.active, feeds.known_disease, feeds.symptoms)))[1]
 
 
 def _acsm(template: Template, sheet: Sheet) -> Iterator[Raised]:

@@ -100,7 +100,9 @@ def upgrade() -> None:
         create policy audit_log_content on audit_log for insert to ffp_app
             with check (tenant_id is null and (select app.role()) = 'content_admin');
     """)
-    changed = [t for t in (*PERSONAL, "programs", "notifications", "attempts", "idempotency_keys") if t not in INSERT_ONLY]
+    changed = [
+        t for t in (*PERSONAL, "programs", "notifications", "attempts", "idempotency_keys") if t not in INSERT_ONLY
+    ]
     op.execute(f"""
         grant select on tenants, users, templates, exercises, libraries, safety_rules, solved_specs to ffp_app;
         grant insert on templates, solved_specs to ffp_app;
