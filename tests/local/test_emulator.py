@@ -57,6 +57,7 @@ def test_a_saved_pool_survives_a_kill_and_signs_as_before(emulator: Emulator):
     os.kill(before.pid, signal.SIGKILL)
     emulator.start()
     assert emulator.part.identity() != before
+    client = clients.cognito(emulator.url)  # on the same port, unless somebody took it meanwhile
     assert ensure_pool(client) == pool
     assert ensure_logins(client, pool, [LOGIN]) == subs
     tokens = client.initiate_auth(
