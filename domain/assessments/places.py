@@ -19,8 +19,8 @@ _WORDS = {"missing": "This field is required.", "extra_forbidden": "There is a f
 
 def places_of(error: ValidationError, document: Any) -> list[Place]:
     """What the model found, without the values: pydantic's own messages can repeat them, those of ours never do."""
-    found = error.errors(include_url=False, include_input=False)[:MAX_PLACES]
-    return [
+    found = error.errors(include_url=False, include_input=False)[: 2 * MAX_PLACES]
+    places = [
         Place(
             pointer=_pointer(document, entry["loc"] if entry["type"] != "extra_forbidden" else entry["loc"][:-1]),
             code="invalid" if entry["type"] == "value_error" else entry["type"],
@@ -28,6 +28,9 @@ def places_of(error: ValidationError, document: Any) -> list[Place]:
         )
         for entry in found
     ]
+    # A list whose entries are wrong is reported as too short as well: what is wrong is enough.
+    inside = {place.pointer.rpartition("/")[0] for place in places}
+    return [place for place in places if place.code != "too_short" or place.pointer not in inside][:MAX_PLACES]
 
 
 def _message(kind: str, words: str) -> str:

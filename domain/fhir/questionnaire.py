@@ -1,6 +1,7 @@
 """A template as a FHIR R4 Questionnaire: what FHIR can say in FHIR's own words, the rest in one extension."""
 
 from collections.abc import Iterable, Iterator
+from graphlib import CycleError
 from typing import Any, Literal
 
 from domain.assessments.computed import Age
@@ -63,7 +64,13 @@ def canonical(template: Template) -> str:
 
 
 def export_questionnaire(template: Template, status: Status = "active") -> Json:
-    """The Questionnaire as JSON. Raises NotExportable for a mix of conditions that FHIR cannot say."""
+    """The Questionnaire as JSON. Raises NotExportable for a mix of conditions that FHIR cannot say, and for a draft in
+    which something decides itself.
+    """
+    try:
+        _ = template.order
+    except CycleError:
+        raise NotExportable([reason("circle", "")]) from None
     writer = _Writer(template)
     items = [*writer.items(template.items), *writer.derived()]
     if writer.refused:

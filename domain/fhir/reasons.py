@@ -54,6 +54,7 @@ MESSAGES: dict[str, str] = {
     "unanswered_differs": "FHIR meets != without an answer, a template does not: add `exists` true for that question.",
     "extras": "Our own extension does not hold what it should: take it from an unchanged export, or remove it.",
     "invalid": "The template model does not take it.",
+    "circle": "Something decides itself: the lint names the circle.",
     "not_expressible": "FHIR has no such mix of any and none: move this condition to a group around the item.",
     "not_complete": "Only answers without issues make a completed response.",
     "wrong_template": "The answers belong to another template or version.",

@@ -169,6 +169,14 @@ def test_errors_arrive_as_text(function: Start, stack: Stack, person: Callable[.
         assert json.loads(answer["body"])["status"] == status
 
 
+def test_fhir_goes_out_as_text(function: Start, stack: Stack, person: Callable[..., Person]) -> None:
+    path = "/v1/templates/knee-pain/versions/1.0.0/fhir"
+    answer = function("ApiFunction")(request(stack, "GET", path, person("acme").headers))
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
+    assert headers_of(answer)["content-type"] == "application/fhir+json"
+    assert json.loads(answer["body"])["resourceType"] == "Questionnaire"
+
+
 def test_a_body_may_come_in_base64(function: Start, stack: Stack, person: Callable[..., Person]) -> None:
     event = request(stack, "POST", "/v1/assessments", person("acme").headers, {"template_id": "low-back-pain"})
     event |= {"isBase64Encoded": True, "body": base64.b64encode(event["body"].encode()).decode()}

@@ -1,6 +1,8 @@
 """Checking answers: any JSON value, no value repeated, nothing hidden kept."""
 
 import json
+import re
+import time
 from datetime import date
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.assessments.completion import MAX_ISSUES, check_partial, complete
+from domain.assessments.patterns import ways
 from domain.assessments.results import result_of
 from tests.domain.assessments.making import FED, OPTIONS, TEXT, item, template
 from tests.domain.assessments.people import RULES, TEMPLATES, TODAY, healthy
@@ -177,7 +180,44 @@ def test_age_in_full_years(born: str, today: date, age: int) -> None:
     assert complete(template(), FED | {"f_born": born}, today).computed["f_age"] == age
 
 
-@pytest.mark.parametrize("regex", ["(a+)+", "a*b*c*d*", "[", "(?:a|a)*"])
+@pytest.mark.parametrize(
+    "regex", ["[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}", "^[a-z]+$", r"\d{3}\.\d*", "[^@ ]{1,40}@[^@]{1,40}", "é?"]
+)
+def test_a_plain_pattern_is_matched(regex: str) -> None:
+    made = template(item("text", "t", maxLength=50, regex=regex))
+    for text in ("AB1 2CD", "abc", "123.4", "a@b", "é", "", "-"):
+        wrong = {issue.code for issue in check_partial(made, {"t": text or " "})}
+        assert wrong == (set() if re.fullmatch(regex, text) or not text else {"pattern"}), text
+
+
+@pytest.mark.parametrize("regex", [r"\d\w\s[\d-]{2,}", ".{0,49}.{0,49}x", "[a-z]{1,13}[a-z]{1,13}[a-z]{1,14}!"])
+def test_the_slowest_pattern_allowed_is_fast(regex: str) -> None:
+    assert ways(regex) is not None
+    began = time.process_time()
+    for text in ("a" * 200, "a" * 199 + "!", "-" * 200):
+        re.fullmatch(regex, text)
+    assert time.process_time() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        "(a+)+",
+        "a*b*c*d*",
+        "[",
+        "(?:a|a)*",
+        ".*.*",
+        "a|b",
+        r"\1",
+        "a**",
+        "a+?",
+        "{2}",
+        "a{1,9999}",
+        "[z-a]",
+        "[]",
+        "a$b",
+    ],
+)
 def test_a_costly_or_broken_pattern_is_no_template(regex: str) -> None:
     with pytest.raises(ValueError, match="regex"):
         template(item("text", "t", maxLength=50, regex=regex))

@@ -17,7 +17,7 @@ from tests.domain.assessments.people import TEMPLATES
 from tests.domain.fhir.elsewhere import CORE, SDC, extension, questionnaire
 
 Json = dict[str, Any]
-EXPORT_ONLY = {"not_expressible", "not_complete", "wrong_template"}
+EXPORT_ONLY = {"circle", "not_expressible", "not_complete", "wrong_template"}
 
 
 def reasons_of(resource: object) -> list[tuple[str, str]]:

@@ -180,6 +180,13 @@ def test_a_mix_that_fhir_cannot_say_is_refused() -> None:
     assert [(reason.pointer, reason.code) for reason in refused.value.reasons] == [("last", "not_expressible")]
 
 
+def test_what_decides_itself_is_refused() -> None:
+    made = template(scales=[{"id": "s", "label": "x", "method": "category", "of": "s"}])
+    with pytest.raises(NotExportable) as refused:
+        export_questionnaire(made)
+    assert [(reason.pointer, reason.code) for reason in refused.value.reasons] == [("", "circle")]
+
+
 def test_both_names_of_the_weight_are_written() -> None:
     made = template(item("choice", "q", options=[{"code": "x", "text": "x", "weight": 2.5}]))
     [note, older] = over_the_wire(made)["item"][0]["answerOption"][0]["extension"]
