@@ -9,12 +9,14 @@ from api.context import request_id
 from api.errors import HttpProblem
 from domain.errors import Forbidden, Unavailable
 from domain.tenancy import Actor, ContentAdmin, Context, Principal
-from infra import database, logs, tokens
+from infra import database, logs
 
 _bearer = HTTPBearer(auto_error=False, description="A Cognito access token, as POST /v1/auth/login gives it.")
 
 
 def principal(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Principal:
+    from infra import tokens  # noqa: PLC0415 - cryptography is a tenth of a cold start, and the first token's to pay
+
     if credentials is None:
         raise HttpProblem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
     try:
