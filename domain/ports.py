@@ -11,6 +11,7 @@ from domain.pages import Page, Window
 from domain.records import (
     Answers,
     Assessment,
+    AssessmentHead,
     Claim,
     NewSubmission,
     OpenSubmission,
@@ -35,6 +36,10 @@ class Assessments(Protocol):
         ...
 
     def read(self, assessment_id: UUID) -> Assessment: ...
+
+    def page(self, window: Window, slug: str | None, status: str | None) -> Page[AssessmentHead]:
+        """Newest first: the tenant's for those who care for it, one's own for others."""
+        ...
 
     def amend(self, assessment_id: UUID, submitted: UUID) -> tuple[Assessment, bool]:
         """The open assessment of the same person and template, made with the submitted one's answers if there is none,

@@ -51,6 +51,21 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
+class AssessmentHead:
+    """An assessment as a list shows it, without the answers."""
+
+    id: UUID
+    user_id: UUID
+    slug: str
+    version: str
+    status: str
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSubmission:
     """What a submit needs to know first. `key_hash` and `key_job` are there when the idempotency key has been used."""
 

@@ -9,9 +9,11 @@ from psycopg.types.json import Jsonb
 from domain.assessments.errors import TemplateRetired
 from domain.errors import NotFound, RequestInFlight, StaleRevision
 from domain.jobs import Job
+from domain.pages import Page, Window
 from domain.records import (
     Answers,
     Assessment,
+    AssessmentHead,
     NewSubmission,
     OpenSubmission,
     ScoreRecord,
@@ -19,8 +21,10 @@ from domain.records import (
     Submission,
     TemplateRef,
 )
+from domain.tenancy import CARE_ROLES
 from infra import audit
 from infra.jobs import job_columns, job_from
+from infra.listing import Listing
 from infra.rows import Row, TenantConnection
 
 _COLUMNS = """a.id, a.user_id, a.status, a.answers, a.revision, a.created_at, a.updated_at, a.submitted_at,
@@ -31,6 +35,10 @@ _READ = f"""
     join templates t on t.id = a.template_id
     left join jobs j on j.tenant_id = a.tenant_id and j.assessment_id = a.id
     where a.tenant_id = %s and a.id = %s"""  # noqa: S608
+_HEAD = """
+    select a.id, a.user_id, t.slug, t.version, a.status, a.revision, a.created_at, a.updated_at, a.submitted_at
+    from assessments a join templates t on t.id = a.template_id
+    where a.tenant_id = %s"""
 # An update that changes nothing, because it waits for a twin and finds the draft that is open after that.
 _START = f"""
     with a as (
@@ -92,6 +100,17 @@ class AssessmentRepository:
             raise NotFound
         audit.record_read(self._connection, "assessment", assessment_id, rows[0]["user_id"])
         return _assessment(rows[0])
+
+    def page(self, window: Window, slug: str | None, status: str | None) -> Page[AssessmentHead]:
+        """The policies know as well whose these are; said here, the index by person is of use."""
+        own = None if self._context.role in CARE_ROLES else self._context.user_id
+        query = _HEAD
+        params: list[object] = [self._context.tenant_id]
+        for column, wanted in (("a.user_id", own), ("t.slug", slug), ("a.status", status)):
+            if wanted is not None:
+                query, params = f"{query} and {column} = %s", [*params, wanted]
+        listing = Listing(query, ("a.id",), descending=True)
+        return listing.page(self._connection, params, window, lambda row: AssessmentHead(**row))
 
     def amend(self, assessment_id: UUID, submitted: UUID) -> tuple[Assessment, bool]:
         rows = self._connection.execute(_AMEND, (assessment_id, self._context.tenant_id, submitted))

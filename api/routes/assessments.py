@@ -1,10 +1,10 @@
 """Start, save, submit and read assessments."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -14,9 +14,10 @@ from api.context import request_id, traceparent_of
 from api.errors import responses
 from api.headers import IdempotencyKey, IfMatch, IfNoneMatch, PreferWait, etag, unchanged
 from api.models import Body, JobBody
+from api.paging import Cursor, Limit, ListBody, Paging
 from api.routes.jobs import applied, job_response, wait_for
 from domain.jobs import Job, message_for
-from domain.records import Assessment
+from domain.records import Assessment, AssessmentHead
 from domain.services import assessments
 from domain.tenancy import Context
 from infra.database import unit_of_work
@@ -74,6 +75,25 @@ class ResultBody(BaseModel):
     template_version: str
 
 
+class AssessmentSummary(BaseModel):
+    """`user_id`: whose it is. The answers are behind `links.self`."""
+
+    id: UUID
+    user_id: UUID
+    template_id: str
+    template_version: str
+    status: str
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None
+    links: dict[str, str]
+
+
+class AssessmentList(ListBody):
+    items: list[AssessmentSummary]
+
+
 def _headers(assessment: Assessment) -> dict[str, str]:
     return {"ETag": etag(assessment.revision), "Cache-Control": "no-store"}
 
@@ -112,6 +132,43 @@ def start_assessment(body: Start, user: TenantUser) -> Response:
     with unit_of_work(user) as uow:
         assessment, made = assessments.start(uow, body.template_id, new_id())
     return _respond(assessment, 201 if made else 200)
+
+
+@router.get(
+    "",
+    summary="Assessments, newest first",
+    response_model=AssessmentList,
+    responses=responses(400, 401, 403, 422, 503),
+)
+def list_assessments(
+    user: TenantUser,
+    template_id: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,64}$")] = None,
+    status: Literal["draft", "submitted"] | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """One's own; for clinicians and those who run the business, everybody's of it."""
+    filters = {"template_id": template_id, "status": status}
+    given = {name: value for name, value in filters.items() if value is not None}
+    paging = Paging("/v1/assessments", user, limit, cursor, given)
+    with unit_of_work(user) as uow:
+        page = uow.assessments.page(paging.window, template_id, status)
+    return paging.respond(AssessmentList, page, [_summary(head) for head in page.items])
+
+
+def _summary(head: AssessmentHead) -> AssessmentSummary:
+    return AssessmentSummary(
+        id=head.id,
+        user_id=head.user_id,
+        template_id=head.slug,
+        template_version=head.version,
+        status=head.status,
+        revision=head.revision,
+        created_at=head.created_at,
+        updated_at=head.updated_at,
+        submitted_at=head.submitted_at,
+        links={"self": f"/v1/assessments/{head.id}"},
+    )
 
 
 @router.get(

@@ -405,6 +405,37 @@ def test_amending_is_a_new_attempt(
     assert str(row["subject_id"]) == draft["id"]
 
 
+def test_assessments_are_listed_newest_first(
+    api: TestClient, person: Make, start: Callable[..., Json], submit: Callable[..., Response]
+) -> None:
+    member, other, clinician = person("acme"), person("acme"), person("acme", "clinician")
+    globex = person("globex", "business_owner")
+    submit(member)
+    back, knee, theirs = start(member), start(member, "knee-pain"), start(other)
+
+    def listed(who: Person, query: str = "") -> list[str]:
+        answer = api.get(f"/v1/assessments{query}", headers=who.headers)
+        assert answer.status_code == 200, answer.text
+        assert all("answers" not in item for item in answer.json()["items"])
+        return [item["id"] for item in answer.json()["items"]]
+
+    assert listed(member)[:2] == [knee["id"], back["id"]]
+    assert len(listed(member)) == 3
+    assert listed(member, "?status=submitted") == listed(member)[2:]
+    assert listed(member, "?template_id=knee-pain&status=draft") == [knee["id"]]
+    assert listed(member, "?template_id=no-such-template") == []
+    assert listed(clinician) == [theirs["id"], *listed(member)]
+    assert listed(globex) == []
+    first = api.get("/v1/assessments?limit=2", headers=clinician.headers).json()
+    second = api.get(f"/v1/assessments?limit=2&cursor={first['next']}", headers=clinician.headers).json()
+    assert [item["id"] for item in (*first["items"], *second["items"])] == listed(clinician)
+    for who, query in ((member, "?limit=2&"), (globex, "?limit=2&"), (clinician, "?status=draft&limit=2&")):
+        wrong = api.get(f"/v1/assessments{query}cursor={first['next']}", headers=who.headers)
+        assert_problem(wrong, 400, "invalid_cursor")
+    for query in ("?status=lost", "?template_id=%00", "?limit=0"):
+        assert_problem(api.get(f"/v1/assessments{query}", headers=member.headers), 422, "invalid_request")
+
+
 # --- what is sent to do harm ---
 
 
