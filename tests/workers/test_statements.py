@@ -1,0 +1,39 @@
+"""What each task asks of PostgreSQL, counted on the wire."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from domain.jobs import Message, message_for
+from infra import database
+from tests.conftest import Database, Person
+from tests.statements import Recorder
+from tests.workers.conftest import assert_done_once, submitted
+from workers.work import deliver
+
+
+@pytest.fixture
+def recorder(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    with Recorder(db.app_url) as found:
+        monkeypatch.setenv("FFP_DATABASE_URL", found.url)
+        database.close()
+        yield found
+        database.close()
+
+
+def test_the_cost_of_each_task(
+    recorder: Recorder, db: Database, person: Callable[..., Person], queues: dict[str, str]
+) -> None:
+    """One function a round trip: claim and finish, the mark of the next message, the look for a solved spec."""
+    costs = []
+    for tenant in ("acme", "globex"):  # the first also parses the template and solves the spec
+        job = submitted(person(tenant), publish=False)
+        for message in (message_for(job), Message(job.tenant_id, job.id, "generating", "c")):
+            with recorder.count() as asked:
+                deliver(message)
+            costs.append((asked.statements, asked.round_trips))
+        with recorder.count() as again:
+            deliver(message_for(job))
+        assert (again.statements, again.round_trips) == (1, 1)  # nothing left to do: the claim says so
+        assert_done_once(db, job)
+    assert costs == [(3, 3), (3, 3), (3, 3), (3, 3)]
