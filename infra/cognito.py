@@ -41,7 +41,7 @@ class Tokens:
 
 
 @cache
-def _client() -> "CognitoIdentityProviderClient":
+def client() -> "CognitoIdentityProviderClient":
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
@@ -61,7 +61,7 @@ def login(email: str, password: str) -> Tokens:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer: Any = _client().initiate_auth(
+        answer: Any = client().initiate_auth(
             ClientId=settings.cognito().client_id,
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": email, "PASSWORD": password},

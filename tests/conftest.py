@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from starlette.testclient import TestClient
 
 from domain.tenancy import Context
-from infra import database, queue, settings
+from infra import cognito, database, queue, settings
 from infra.local import clients
 from infra.local.cluster import SUPERUSER
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
@@ -69,6 +69,7 @@ def forget() -> None:
     settings.queues.cache_clear()
     settings.cognito.cache_clear()
     queue.client.cache_clear()
+    cognito.client.cache_clear()
 
 
 @contextmanager
@@ -230,6 +231,7 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         monkeypatch.setenv(name, value)
     settings.queues.cache_clear()
     queue.client.cache_clear()
+    cognito.client.cache_clear()
     return urls
 
 
