@@ -1,15 +1,17 @@
-"""`ffp migrate`: the database's schema."""
+"""`ffp migrate`: the database's schema and the content that ships with it."""
 
 import typer
 
 from cli.options import DEFAULT_DIR, DataDir
+from infra.local.errors import LocalStackError
 
 
 def migrate(data_dir: DataDir = DEFAULT_DIR) -> None:
-    """Bring the database to the newest schema: the one in FFP_ADMIN_DATABASE_URL, or else the stack's."""
+    """Bring the database to the newest schema and content: the one in FFP_ADMIN_DATABASE_URL, or else the stack's."""
     from cli.stack import stack_of
     from infra import settings
     from infra.migrate import current, upgrade
+    from infra.seed import seed_templates
 
     try:
         url = settings.admin_database_url()
@@ -17,6 +19,10 @@ def migrate(data_dir: DataDir = DEFAULT_DIR) -> None:
         url = stack_of(data_dir)["admin_database_url"]
     before = current(url)
     upgrade(url)
+    try:
+        seed_templates(url)
+    except ValueError as error:  # a template was changed without its version
+        raise LocalStackError(str(error)) from None
     after = current(url)
     was = f" (was {before})" if before != after else ""
-    typer.echo(f"The schema is at revision {after}{was}.")
+    typer.echo(f"The schema is at revision {after}{was}; templates and exercises are those of this release.")
