@@ -21,7 +21,7 @@ def demo(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Run the main job on a stack that is up: sign in, answer, submit, watch, score, program."""
     from rich.console import Console
 
-    from cli.stack import stack_of
+    from infra.local.layout import stack_of
 
     show(Console(), stack_of(data_dir))
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import typer
 
 from cli.options import DEFAULT_DIR, DataDir
-from cli.stack import stack_of
 from infra.local.errors import LocalStackError
+from infra.local.layout import stack_of
 
 if TYPE_CHECKING:
     from domain.records import Program

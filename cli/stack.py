@@ -1,12 +1,10 @@
 """`ffp up`, `down`, `status`, `env`, `run`: the local stack."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.options import DEFAULT_DIR, DataDir, Port, Reload, Workers
-from infra.local.errors import LocalStackError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,18 +91,10 @@ def status(data_dir: DataDir = DEFAULT_DIR) -> None:
 
 def env(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Print the environment of the stack's processes as NAME=value lines."""
+    from infra.local.layout import stack_of
+
     for name, value in stack_of(data_dir)["environment"].items():
         typer.echo(f"{name}={value}")
-
-
-def stack_of(data_dir: Path) -> dict[str, Any]:
-    """The content of stack.json, or one clear line."""
-    from infra.local.layout import read_stack
-
-    content = read_stack(data_dir.resolve())
-    if not content:
-        raise LocalStackError(f"no stack is up in {data_dir.resolve()}: start one with `ffp up --detach`")
-    return content
 
 
 def _print_addresses(console: "Console", content: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.emulator import Emulator
+from infra.local.errors import LocalStackError
 from infra.local.files import read_json, write_private
 from infra.local.parts import Part
 from infra.local.postgres import EmbeddedPostgres
@@ -41,6 +42,14 @@ def running(directory: Path) -> dict[str, Identity | None]:
 def read_stack(directory: Path) -> dict[str, Any]:
     """The content of stack.json; empty when no stack is up."""
     return read_json(directory / "stack.json")
+
+
+def stack_of(directory: Path) -> dict[str, Any]:
+    """The content of stack.json. Raises LocalStackError when no stack is up."""
+    content = read_stack(directory.resolve())
+    if not content:
+        raise LocalStackError(f"no stack is up in {directory.resolve()}: start one with `ffp up --detach`")
+    return content
 
 
 def write_stack(
