@@ -182,6 +182,7 @@ class EmbeddedPostgres:
             "timezone=UTC",
             "log_timezone=UTC",
             "log_checkpoints=off",
+            "log_error_verbosity=terse",  # the detail of a refused row is the row
             *(() if self._durable else _NOT_DURABLE),
         ]
         self._log_start = self.log.stat().st_size if self.log.exists() else 0

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from domain.tenancy import Context
 from infra import database
 from infra.database import unit_of_work
+from tests import cluster
 from tests.conftest import Database, Person
 
 Row = dict[str, object]
@@ -172,3 +173,19 @@ def test_a_unit_of_work_that_has_committed_takes_no_more(db: Database, person: C
         uow.jobs.mark_published(uuid4(), "scoring")
         with pytest.raises(RuntimeError, match="committed"):
             uow.jobs.read(uuid4())
+
+
+def test_a_refused_row_is_not_repeated_in_the_servers_log(
+    as_app: psycopg.Connection[Row], person: Callable[..., Person]
+) -> None:
+    acme = person("acme")
+    with pytest.raises(psycopg.errors.CheckViolation), as_app.transaction():
+        set_context(as_app, acme.context)
+        as_app.execute(
+            """insert into assessments (tenant_id, id, user_id, template_id, status, answers)
+               select %s, %s, %s, id, 'nonsense', %s from templates limit 1""",
+            (acme.context.tenant_id, uuid4(), acme.context.user_id, '{"note": "canary-8217"}'),
+        )
+    log = cluster.postgres().log.read_text()
+    assert "assessments_status_check" in log
+    assert "canary-8217" not in log
