@@ -1,7 +1,7 @@
 """Run `def` routes on the event loop's own thread.
 
 A Lambda environment serves one request at a time, so a thread pool only adds hops: a submit through Mangum took
-1.3 ms with it and 0.5 ms without (docs/performance.md).
+1.3 ms with it and 0.5 ms without.
 """
 
 from collections.abc import Callable
