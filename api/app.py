@@ -7,10 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors
+from api import errors, sections
 from api.middleware import Envelope
-from api.routes import assessments, auth, business, fhir, health, jobs, notifications, programs, reviews, templates
-from api.routes import errors as error_pages
 from api.waiting import JobWatch
 from infra import database
 
@@ -23,6 +21,7 @@ FFP is not a medical device."""
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """A server's life. Mangum runs without it: there a waiter polls, and the pool opens by first use."""
+    sections.load(app)
     watch: JobWatch = app.state.watch
     async with watch.listening():
         yield
@@ -41,10 +40,9 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
     )
     app.state.watch = JobWatch()
-    ours = (health, auth, templates, fhir, assessments, jobs, programs, reviews, notifications, business, error_pages)
-    for module in ours:
-        app.include_router(module.router)
+    app.state.loaded = set()
     errors.install(app)
+    app.add_middleware(sections.Sections, application=app)
     app.add_middleware(Envelope)
     _describe_problems(app)
     return app
@@ -60,6 +58,7 @@ def _describe_problems(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
+            sections.load(app)
             schema = generate()
             schemas = schema["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):

@@ -2,19 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.context import request_id
 from api.errors import HttpProblem
+from domain import permissions
 from domain.errors import Forbidden, Unavailable
-from domain.tenancy import Actor, ContentAdmin, Context, Principal
+from domain.tenancy import Actor, ContentAdmin, Context, Operator, Principal
 from infra import database, logs
 
 _bearer = HTTPBearer(auto_error=False, description="A Cognito access token, as POST /v1/auth/login gives it.")
 
 
-def principal(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Principal:
+def principal(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> Principal:
+    """Raises Forbidden where the table of permissions does not let this role call this operation."""
     from infra import tokens  # noqa: PLC0415 - cryptography is a tenth of a cold start, and the first token's to pay
 
     if credentials is None:
@@ -28,6 +32,7 @@ def principal(credentials: Annotated[HTTPAuthorizationCredentials | None, Securi
     found = database.open_request(subject) if subject else None
     if found is None:
         raise HttpProblem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    permissions.require(request.scope["route"].name, found.role)
     return found
 
 
@@ -46,7 +51,16 @@ def template_editor(who: Annotated[Principal, Depends(principal)]) -> Actor:
     return tenant_user(who)
 
 
+def operator_of(who: Annotated[Principal, Depends(principal)]) -> Operator:
+    """Someone who runs the service, whatever tenant the work is of."""
+    if who.role != Operator.role or who.user_id is None:
+        raise Forbidden
+    return Operator(who.user_id, request_id())
+
+
 TenantUser = Annotated[Context, Depends(tenant_user)]
 """The context of the signed-in user: pass it to `unit_of_work`."""
 TemplateEditor = Annotated[Actor, Depends(template_editor)]
 """Whoever may have a word on templates: pass it to `template_work`. What they may do there is the service's to say."""
+OperatorUser = Annotated[Operator, Depends(operator_of)]
+"""An operator: pass it to `operations`."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.jobs import STAGES, Job, Review, Stage, Status
+from domain.jobs import STAGES_OF, Job, Review, Stage, Status
 
 
 class Body(BaseModel):
@@ -85,7 +85,8 @@ class JobBody(BaseModel):
 
 
 def job_body(job: Job) -> JobBody:
-    done = len(STAGES) if job.status == "succeeded" else STAGES.index(job.stage)
+    stages = STAGES_OF[job.kind]
+    done = len(stages) if job.status == "succeeded" else stages.index(job.stage)
     # A dead letter is ours to mend: whoever waits reads that we are still on it.
     status: Status = "retrying" if job.status == "dead" else job.status
     result = None
@@ -93,19 +94,20 @@ def job_body(job: Job) -> JobBody:
         href = f"/v1/programs/{job.result_id}"
         result = JobResult(type="program", id=_id(job.result_id), href=href, review=job.review)
     elif job.result_type == "referral":
-        result = JobResult(type="referral", id=job.assessment_id, href=f"/v1/assessments/{job.assessment_id}/result")
+        result = JobResult(
+            type="referral", id=_id(job.assessment_id), href=f"/v1/assessments/{job.assessment_id}/result"
+        )
     failed = job.status in {"failed", "dead"}
-    links = {
-        "self": f"/v1/jobs/{job.id}",
-        "assessment": f"/v1/assessments/{job.assessment_id}",
-        "result": f"/v1/assessments/{job.assessment_id}/result",
-    }
+    links = {"self": f"/v1/jobs/{job.id}"}
+    if job.assessment_id is not None:
+        links["assessment"] = f"/v1/assessments/{job.assessment_id}"
+        links["result"] = f"/v1/assessments/{job.assessment_id}/result"
     return JobBody(
         id=job.id,
         kind=job.kind,
         status=status,
         stage=job.stage,
-        progress=Progress(done=done, total=len(STAGES), percent=100 * done // len(STAGES)),
+        progress=Progress(done=done, total=len(stages), percent=100 * done // len(stages)),
         attempt=job.attempt,
         max_attempts=job.max_attempts,
         created_at=job.created_at,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 from uuid import UUID
 
@@ -31,22 +32,27 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
     }
 )
 
+# The stages of a job, by its kind and in their order.
+STAGES_OF: dict[str, tuple[Stage, ...]] = {"assessment": ("scoring", "generating")}
 # The task that does a stage, and the queue its message goes to.
 TASK_OF: dict[Stage, str] = {"scoring": "assessments.score", "generating": "programs.generate"}
 QUEUE_OF: dict[Stage, str] = {"scoring": "scoring", "generating": "generation"}
-STAGES: tuple[Stage, ...] = ("scoring", "generating")
-STAGE_AFTER: dict[Stage, Stage] = {"scoring": "generating"}
+STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `jobs`. `attempt` counts within the stage, 1 upwards; `revision` grows with every visible change."""
+    """One row of `jobs`. `attempt` counts within the stage, 1 upwards; `revision` grows with every visible change.
+
+    A job of kind `assessment` has its assessment, every other one a subject.
+    """
 
     tenant_id: UUID
     id: UUID
     user_id: UUID
     kind: str
-    assessment_id: UUID
+    assessment_id: UUID | None
+    subject_id: UUID | None
     status: Status
     stage: Stage
     attempt: int

@@ -79,6 +79,14 @@ class Jobs(Protocol):
         """`plan` is the solved spec behind the program where it is new, to be kept."""
         ...
 
+    def enqueue(self, job_id: UUID, kind: str, user_id: UUID, subject_id: UUID, traceparent: str | None = None) -> Job:
+        """A job of any kind but `assessment`; where one for the subject is under way, that one."""
+        ...
+
+    def finish(self, job: Job, result_type: str | None = None, result_id: UUID | None = None) -> None:
+        """End the job with what this unit has written. Raises LeaseLost."""
+        ...
+
     def end_attempt(self, job: Job, outcome: str, code: str) -> None: ...
 
 

@@ -125,15 +125,19 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job taken for one attempt of one stage. `score` is the stored result once scoring has committed; `settings` are
-    the tenant's.
-    """
+    """A job taken for one attempt of one stage; `settings` are the tenant's."""
 
     job: Job
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionClaim(Claim):
+    """One of kind `assessment`, with its work. `score` is the stored result once scoring has committed."""
+
     submission: Submission
     template_id: UUID
     score: dict[str, Any] | None
-    settings: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

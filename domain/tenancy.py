@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+# Everyone who belongs to a tenant; staff belong to none.
+PEOPLE = frozenset({"individual", "business_owner", "business_admin", "clinician", "member"})
 STAFF_ROLES = frozenset({"operator", "content_admin"})
 # Who cares for the others of a business, and who runs it.
 CARE_ROLES = frozenset({"business_owner", "business_admin", "clinician"})
@@ -33,7 +35,19 @@ class ContentAdmin:
     role: ClassVar[str] = "content_admin"
 
 
-Actor = Context | ContentAdmin
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Staff who keep the service running. They work as PostgreSQL's role ffp_ops: job metadata, dead letters and the
+    audit log of every tenant, and nobody's answers, scores or programs.
+    """
+
+    user_id: UUID
+    request_id: str | None = None
+    tenant_id: ClassVar[None] = None
+    role: ClassVar[str] = "operator"
+
+
+Actor = Context | ContentAdmin | Operator
 
 
 def worker_context(tenant_id: UUID, request_id: str | None = None) -> Context:

@@ -1,6 +1,6 @@
 """PostgreSQL under a tenant's row-level security: the one way in for the API, the workers and the command line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any, Final, Generic, TypeVar
@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from domain import errors
-from domain.tenancy import Actor, Context, Principal
+from domain.tenancy import Actor, Context, Operator, Principal
 from infra import settings
 from infra.assessments import AssessmentRepository
 from infra.business import BusinessRepository
@@ -34,10 +34,20 @@ _GONE: Final = ("57P", "08")
 @cache
 def pool() -> ConnectionPool[psycopg.Connection[Row]]:
     """The process's connections as ffp_app. Opened by first use, never by import."""
+    return _opened(settings.database_url(), "ffp", settings.pool_size())
+
+
+@cache
+def ops_pool() -> ConnectionPool[psycopg.Connection[Row]]:
+    """The same as ffp_ops, for operators. Few: they are few."""
+    return _opened(settings.ops_database_url(), "ffp-ops", min(settings.pool_size(), 4))
+
+
+def _opened(url: str, name: str, size: int) -> ConnectionPool[psycopg.Connection[Row]]:
     made: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
-        settings.database_url(),
+        url,
         min_size=1,
-        max_size=settings.pool_size(),
+        max_size=size,
         timeout=3,
         max_waiting=200,
         kwargs={
@@ -45,9 +55,9 @@ def pool() -> ConnectionPool[psycopg.Connection[Row]]:
             "row_factory": dict_row,
             "options": _OPTIONS,
             "connect_timeout": 3,
-            "application_name": "ffp",
+            "application_name": name,
         },
-        name="ffp",
+        name=name,
         open=False,
     )
     made.open()
@@ -56,9 +66,10 @@ def pool() -> ConnectionPool[psycopg.Connection[Row]]:
 
 def close() -> None:
     """Give the connections back: before a fork, a snapshot or the end of the process."""
-    if pool.cache_info().currsize:
-        pool().close()
-        pool.cache_clear()
+    for each in (pool, ops_pool):
+        if each.cache_info().currsize:
+            each().close()
+            each.cache_clear()
 
 
 @contextmanager
@@ -142,6 +153,17 @@ class TemplateWork:
         return self._connection.context
 
 
+class OperationsWork:
+    """One transaction of an operator, as ffp_ops: over every tenant, and over nobody's health data."""
+
+    def __init__(self, connection: Connection[Operator]) -> None:
+        self._connection = connection
+
+    @property
+    def context(self) -> Operator:
+        return self._connection.context
+
+
 class _Connection(Connection[ActorT_co], Generic[ActorT_co]):
     """See Connection. The transaction starts with the first `execute`, in the same round trip as its context."""
 
@@ -206,8 +228,17 @@ def template_work(actor: Actor) -> Iterator[TemplateWork]:
 
 
 @contextmanager
-def _transaction(context: ActorT) -> Iterator[_Connection[ActorT]]:
-    with translated(), pool().connection() as raw:
+def operations(who: Operator) -> Iterator[OperationsWork]:
+    """The same for an operator, as ffp_ops."""
+    with _transaction(who, ops_pool) as connection:
+        yield OperationsWork(connection)
+
+
+@contextmanager
+def _transaction(
+    context: ActorT, connections: Callable[[], ConnectionPool[psycopg.Connection[Row]]] = pool
+) -> Iterator[_Connection[ActorT]]:
+    with translated(), connections().connection() as raw:
         connection = _Connection(raw, context)
         try:
             yield connection

@@ -7,8 +7,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from domain.errors import NotFound
-from domain.jobs import Job, LeaseLost, Message, Stage, Transient
-from domain.records import Claim, Submission
+from domain.jobs import STAGES_OF, Job, LeaseLost, Message, Stage, Transient
+from domain.records import Claim, Submission, SubmissionClaim
 from infra.rows import Row, TenantConnection
 
 _JOB = tuple(f.name for f in fields(Job))
@@ -57,8 +57,11 @@ class JobRepository:
         [row] = self._connection.finish(_CLAIM, (message.job_id, message.stage, lease_s, worker))
         match row["outcome"]:
             case "claimed":
+                job = job_from(row, "job_")
+                if row["submission_id"] is None:
+                    return Claim(job, row["settings"])
                 submission = Submission(**{name: row[f"submission_{name}"] for name in _SUBMISSION})
-                return Claim(job_from(row, "job_"), submission, row["template_id"], row["score"], row["settings"])
+                return SubmissionClaim(job, row["settings"], submission, row["template_id"], row["score"])
             case "done":
                 raise LeaseLost
             case "busy":
@@ -83,6 +86,42 @@ class JobRepository:
         self._fenced(
             "select app.finish_generation(%s, %s, %s, %s, %s, %s, %s) as held",
             (job.id, job.attempt, Jsonb(program), None if plan is None else Jsonb(plan)),
+        )
+
+    def enqueue(self, job_id: UUID, kind: str, user_id: UUID, subject_id: UUID, traceparent: str | None = None) -> Job:
+        """A job of any kind but `assessment`; where one for the subject is under way, that one. In the outbox with this
+        transaction's commit: `publish_committed` then spares it the wait for the relay.
+        """
+        context = self._connection.context
+        self._connection.execute(
+            """insert into jobs (tenant_id, id, user_id, kind, stage, subject_id, correlation_id, traceparent)
+               values (%s, %s, %s, %s, %s, %s, %s, %s)
+               on conflict (tenant_id, kind, subject_id) where status in ('queued', 'running', 'retrying', 'dead')
+               do nothing""",
+            (
+                context.tenant_id,
+                job_id,
+                user_id,
+                kind,
+                STAGES_OF[kind][0],
+                subject_id,
+                context.request_id or str(job_id),
+                traceparent,
+            ),
+        )
+        return self._one(
+            self._connection.execute(
+                f"""select {", ".join(_JOB)} from jobs where tenant_id = %s and kind = %s and subject_id = %s
+                    and status in ('queued', 'running', 'retrying', 'dead')""",  # noqa: S608 - our own column names
+                (context.tenant_id, kind, subject_id),
+            )
+        )
+
+    def finish(self, job: Job, result_type: str | None = None, result_id: UUID | None = None) -> None:
+        """End the job with what this transaction has written. Raises LeaseLost: then nothing of it may be committed."""
+        self._fenced(
+            "select app.finish_job(%s, %s, %s, %s, %s, %s, %s, %s) as held",
+            (job.id, job.stage, job.attempt, result_type, result_id),
         )
 
     def end_attempt(self, job: Job, outcome: str, code: str) -> None:

@@ -39,6 +39,11 @@ def relay_database_url() -> str:
     return _required("FFP_RELAY_DATABASE_URL")
 
 
+def ops_database_url() -> str:
+    """Role ffp_ops: job metadata, dead letters and the audit log of every tenant, and nobody's answers."""
+    return _required("FFP_OPS_DATABASE_URL")
+
+
 def admin_database_url() -> str:
     """May become ffp_owner: migrations and seeds only."""
     return _required("FFP_ADMIN_DATABASE_URL")

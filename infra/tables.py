@@ -144,8 +144,8 @@ scores = _table(
 
 _OPEN = "status in ('queued', 'running', 'retrying')"
 jobs = _table(
-    "jobs", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _text("kind"), _id("assessment_id"),
-    _text("status", default="queued"), _text("stage", default="scoring"), _int("attempt", default=0),
+    "jobs", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _text("kind"),
+    _id("assessment_id", null=True), _id("subject_id", null=True), _text("status", default="queued"), _text("stage", default="scoring"), _int("attempt", default=0),
     _int("max_attempts", default=5), _int("revision", default=1), _at("lease_until", null=True),
     _at("published_at", null=True), _text("result_type", null=True), _id("result_id", null=True),
     _text("review", null=True), _text("error_code", null=True), _text("correlation_id"), _text("traceparent", null=True), _at("created_at"),
@@ -153,6 +153,8 @@ jobs = _table(
     UniqueConstraint("tenant_id", "assessment_id"), _in_tenant(["assessment_id"], "assessments", ["id"]),
     Index("jobs_unpublished_idx", "updated_at", postgresql_where=text(f"published_at is null and {_OPEN}")),
     Index("jobs_open_idx", "updated_at", postgresql_where=text(_OPEN)),
+    Index("jobs_subject_key", "tenant_id", "kind", "subject_id", unique=True,
+          postgresql_where=text("status in ('queued', 'running', 'retrying', 'dead')")),
 )  # fmt: skip
 
 attempts = _table(

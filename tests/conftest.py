@@ -91,6 +91,7 @@ def db(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     with fresh_database() as found:
         monkeypatch.setenv("FFP_DATABASE_URL", found.app_url)
         monkeypatch.setenv("FFP_RELAY_DATABASE_URL", found.relay_url)
+        monkeypatch.setenv("FFP_OPS_DATABASE_URL", found.ops_url)
         monkeypatch.setenv("FFP_ADMIN_DATABASE_URL", found.owner_url)
         forget()
         yield found

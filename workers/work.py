@@ -3,13 +3,15 @@
 import os
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from domain.errors import NotFound
 from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, Transient, message_for
 from domain.programs.milp import solve_week
-from domain.records import Claim
+from domain.records import Claim, SubmissionClaim
 from domain.services import assessments, programs
 from domain.tenancy import worker_context
 from infra import content, logs, settings
@@ -17,18 +19,30 @@ from infra.database import UnitOfWork, unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_committed
 
+Open = Callable[[], AbstractContextManager[UnitOfWork]]
+"""Begins a unit of work for the claimed job's tenant."""
 
-def _score(uow: UnitOfWork, claim: Claim) -> bool:
-    return assessments.score(uow, claim, content.load_red_flags())
+
+def _score(begin: Open, claim: Claim) -> bool:
+    with begin() as uow:
+        return assessments.score(uow, _submitted(claim), content.load_red_flags())
 
 
-def _generate(uow: UnitOfWork, claim: Claim) -> bool:
-    programs.generate(uow, claim, content.load_library(), solve_week, new_id)
+def _generate(begin: Open, claim: Claim) -> bool:
+    with begin() as uow:
+        programs.generate(uow, _submitted(claim), content.load_library(), solve_week, new_id)
     return False
 
 
-# What a stage does; each stores its effect and the job's new state in one commit, and says whether a stage follows.
-STAGES: dict[Stage, Callable[[UnitOfWork, Claim], bool]] = {"scoring": _score, "generating": _generate}
+def _submitted(claim: Claim) -> SubmissionClaim:
+    if not isinstance(claim, SubmissionClaim):
+        raise TypeError("the job is not of an assessment")
+    return claim
+
+
+# What a stage does. Its last unit of work stores its effect and the job's new state in one commit; what goes elsewhere
+# than PostgreSQL goes there between units, where no connection waits for it. True: the job's next stage follows.
+STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {"scoring": _score, "generating": _generate}
 
 
 def deliver(message: Message) -> None:
@@ -55,8 +69,7 @@ def _deliver(message: Message) -> None:
             raise
     job = claim.job
     try:
-        with unit_of_work(context) as uow:
-            follows = STAGES[job.stage](uow, claim)
+        follows = STAGES[job.stage](partial(unit_of_work, context), claim)
     except LeaseLost:
         raise
     except Permanent as error:

@@ -15,7 +15,7 @@ from domain.assessments.results import changes_between, result_of
 from domain.errors import AlreadySubmitted, IdempotencyKeyReused, InvalidAnswers, NotFound, StaleRevision
 from domain.jobs import Job
 from domain.ports import UnitOfWork
-from domain.records import Answers, Assessment, Claim, NewSubmission, ScoreRecord
+from domain.records import Answers, Assessment, NewSubmission, ScoreRecord, SubmissionClaim
 from domain.safety.rules import PainThresholds, RedFlagRules
 
 SUBMIT_ROUTE = "assessments.submit"
@@ -118,7 +118,7 @@ def submit(
     )
 
 
-def score(uow: UnitOfWork, claim: Claim, rules: RedFlagRules) -> bool:
+def score(uow: UnitOfWork, claim: SubmissionClaim, rules: RedFlagRules) -> bool:
     """Score and screen a claimed submission. Returns whether a program is to follow: a red flag ends the job here."""
     template = uow.templates.get(claim.template_id, claim.submission.template_hash)
     completed = complete(template, claim.submission.answers, claim.submission.answered_on)

@@ -12,17 +12,15 @@ from domain.programs.changes import Change
 from domain.programs.editing import edit as edited
 from domain.programs.plan import Plan
 from domain.records import Program
-from domain.services.reviews import require_care
 
 
 def edit(uow: UnitOfWork, program_id: UUID, revision: int, changes: Sequence[Change]) -> Program:
     """Make all changes or none. The whole program must keep the rules of its own library, checked as at its making.
 
-    Its proof stays that of the generated plan, and says `edited`. Raises NotFound before Forbidden, StaleRevision,
+    Its proof stays that of the generated plan, and says `edited`. Raises NotFound, StaleRevision,
     NotPendingReview, and UnsafeEdit with every rule that the changes would break.
     """
     program = uow.programs.read(program_id)
-    require_care(uow.context)
     if program.revision != revision:
         raise StaleRevision
     if program.status != "pending_review":

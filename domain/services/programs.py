@@ -16,10 +16,12 @@ from domain.programs.library import Library
 from domain.programs.plan import Plan
 from domain.programs.problem import WeekSolver
 from domain.programs.spec import ProgramSpec, UnknownCondition, spec_for
-from domain.records import Claim
+from domain.records import SubmissionClaim
 
 
-def generate(uow: UnitOfWork, claim: Claim, library: Library, solve: WeekSolver, new_id: Callable[[], UUID]) -> None:
+def generate(
+    uow: UnitOfWork, claim: SubmissionClaim, library: Library, solve: WeekSolver, new_id: Callable[[], UUID]
+) -> None:
     """Make the program of a scored submission and end its job, in one commit. A spec that was ever solved is not
     solved again, whoever asked: it holds nothing of a person.
 

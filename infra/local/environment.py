@@ -48,6 +48,7 @@ def stack_environment(
     return {
         "FFP_DATABASE_URL": postgres.url("ffp_app"),
         "FFP_RELAY_DATABASE_URL": postgres.url("ffp_relay"),
+        "FFP_OPS_DATABASE_URL": postgres.url("ffp_ops"),
         "FFP_ADMIN_DATABASE_URL": postgres.url(),
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ENDPOINT_URL_SQS": endpoint,

@@ -202,15 +202,24 @@ def test_the_variables_are_those_that_settings_read(stack: Stack, monkeypatch: p
     assert read >= NOT_ON_LAMBDA
 
 
+ROLES = {
+    "FFP_DATABASE_URL": "ffp_app",
+    "FFP_OPS_DATABASE_URL": "ffp_ops",
+    "FFP_RELAY_DATABASE_URL": "ffp_relay",
+}
+
+
 @pytest.mark.parametrize("name", ["ApiFunction", *WORKERS, *SCHEDULED])
-def test_a_function_connects_as_one_role_without_a_password(stack: Stack, name: str) -> None:
-    [(variable, url)] = [each for each in stack.variables(name).items() if "DATABASE_URL" in each[0]]
-    role = {"FFP_DATABASE_URL": "ffp_app", "FFP_RELAY_DATABASE_URL": "ffp_relay"}[variable]
-    assert url["Fn::Sub"].startswith(
-        f"postgresql://{role}@${{DatabaseHost}}:5432/${{DatabaseName}}?sslmode=verify-full"
-    )
+def test_a_function_connects_as_the_roles_it_is_given_without_a_password(stack: Stack, name: str) -> None:
+    urls = {variable: url for variable, url in stack.variables(name).items() if "DATABASE_URL" in variable}
     [connect] = [each for each in stack.statements(name) if each["Action"] == "rds-db:connect"]
-    assert connect["Resource"]["Fn::Sub"].endswith(f":dbuser:${{DatabaseResourceId}}/{role}")
+    allowed = connect["Resource"] if isinstance(connect["Resource"], list) else [connect["Resource"]]
+    assert len(allowed) == len(urls)
+    for (variable, url), resource in zip(urls.items(), allowed, strict=True):
+        assert url["Fn::Sub"].startswith(
+            f"postgresql://{ROLES[variable]}@${{DatabaseHost}}:5432/${{DatabaseName}}?sslmode=verify-full"
+        )
+        assert resource["Fn::Sub"].endswith(f":dbuser:${{DatabaseResourceId}}/{ROLES[variable]}")
 
 
 def test_no_variable_holds_a_secret(stack: Stack) -> None:

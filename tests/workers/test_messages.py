@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.jobs import STAGES, TASK_OF, Message, message_for
+from domain.jobs import TASK_OF, Message, message_for
 from infra.local import clients
 from infra.messages import MAX_BYTES, Unreadable, decode, encode
 from tests import processes
@@ -30,7 +30,7 @@ def depth(queues: dict[str, str], name: str) -> int:
     return sum(int(value) for value in found.values())
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", list(TASK_OF))
 def test_what_is_written_is_read(stage: Any) -> None:
     message = Message(uuid4(), uuid4(), stage, "request-1", "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
     assert decode(encode(message)) == message

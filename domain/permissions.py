@@ -1,0 +1,61 @@
+"""Who may call what: one table, by operation id. Routes ask it, docs/permissions.md shows it, a test walks it.
+
+It says *what* a role may do. *Whose* rows it may do it to is PostgreSQL's to say: a member's policies show a member
+their own. An operation that is in neither table answers nobody.
+"""
+
+from domain.errors import Forbidden
+from domain.tenancy import CARE_ROLES, OWNING_ROLES, PEOPLE
+
+CONTENT = frozenset({"content_admin"})
+OPERATORS = frozenset({"operator"})
+EDITORS = CARE_ROLES | {"individual"}  # PostgreSQL's app.edits_templates() says the same
+
+# Without a token.
+PUBLIC = frozenset({"live", "ready", "login", "get_error"})
+
+ALLOWED: dict[str, frozenset[str]] = {
+    # templates
+    "list_templates": PEOPLE | CONTENT,
+    "get_template": PEOPLE | CONTENT,
+    "list_template_versions": PEOPLE | CONTENT,
+    "get_template_version": PEOPLE | CONTENT,
+    "get_questionnaire": PEOPLE | CONTENT,
+    "create_template": EDITORS | CONTENT,
+    "import_template": EDITORS | CONTENT,
+    "replace_template_draft": EDITORS | CONTENT,
+    "lint_template": EDITORS | CONTENT,
+    "publish_template": EDITORS | CONTENT,
+    "retire_template": EDITORS | CONTENT,
+    # assessments and their jobs
+    "start_assessment": PEOPLE,
+    "list_assessments": PEOPLE,
+    "get_assessment": PEOPLE,
+    "save_assessment": PEOPLE,
+    "submit_assessment": PEOPLE,
+    "amend_assessment": PEOPLE,
+    "get_result": PEOPLE,
+    "get_questionnaire_response": PEOPLE,
+    "get_job": PEOPLE,
+    "cancel_job": PEOPLE,
+    # programs and their review
+    "list_programs": PEOPLE,
+    "get_program": PEOPLE,
+    "get_care_plan": PEOPLE,
+    "list_reviews": CARE_ROLES,
+    "edit_program": CARE_ROLES,
+    "approve_program": CARE_ROLES,
+    "reject_program": CARE_ROLES,
+    # people
+    "list_notifications": PEOPLE,
+    "read_notification": PEOPLE,
+    # the business
+    "get_settings": CARE_ROLES,
+    "change_settings": OWNING_ROLES,
+}
+
+
+def require(operation: str, role: str) -> None:
+    """Raises Forbidden unless `role` may call `operation`."""
+    if role not in ALLOWED.get(operation, frozenset()):
+        raise Forbidden
