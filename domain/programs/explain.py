@@ -17,6 +17,7 @@ SENTENCES: dict[str, str] = {
     "P01": "may come back often because it is for the assessed region",
     "P02": "suits the assessed region",
     "P03": "worth of one set in this plan",
+    "P06": "belongs to the fifth day, which is for mobility and cardio",
     "clinician_edit": "was changed by a clinician",
 }
 

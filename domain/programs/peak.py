@@ -22,6 +22,7 @@ from domain.programs.rules import (
     EASY_EFFORT,
     HARD,
     MAIN_EFFORT,
+    MOBILITY_CARDIO_MINUTES,
     WEEKDAYS,
 )
 from domain.programs.spec import ProgramSpec
@@ -31,7 +32,7 @@ from domain.programs.vocabulary import COMPOUND_PATTERNS, Muscle, Role
 
 @dataclass(frozen=True)
 class Line:
-    """One exercise of a session in the peak week; `start` is its size in the first week."""
+    """One exercise of a session in the peak week; `start` is the least size it may have in the first week."""
 
     exercise: Exercise
     role: Role
@@ -48,20 +49,22 @@ class Line:
 def peak_sessions(
     spec: ProgramSpec, problem: Problem, pool: Eligible, support: tuple[Support, ...], week: Week
 ) -> list[list[Line]]:
-    """The lines of each session: warm-up, balance, main work, cardio, cool-down."""
+    """The lines of each session: warm-up, balance, main work, cardio, cool-down. A day of mobility has no main work."""
     hard = _hard_work(spec, problem, week)
     sessions = []
-    for number, (part, indices) in enumerate(zip(support, week.sessions, strict=True)):
+    main_work = (*week.sessions, *((),) * (len(support) - len(week.sessions)))
+    for number, (part, indices) in enumerate(zip(support, main_work, strict=True)):
         lines = [
             _main(problem.candidates[i], week.sets[i], spec, problem, pool, i in hard[number])
             for i in sorted(indices, key=lambda i: _order(problem.candidates[i]))
         ]
+        place = ("P06",) if part.mobility else ()
         sessions.append(
-            [_fixed(e, "warm", a, EASY_EFFORT, pool, spec) for e, a in part.warm]
-            + [_fixed(e, "balance", a, BALANCE_EFFORT[spec.severity], pool, spec) for e, a in part.balance]
+            [_fixed(e, "warm", a, EASY_EFFORT, pool, spec, place) for e, a in part.warm]
+            + [_fixed(e, "balance", a, BALANCE_EFFORT[spec.severity], pool, spec, place) for e, a in part.balance]
             + lines
-            + [_cardio(part, lines, spec, pool)]
-            + [_fixed(e, "cool", a, EASY_EFFORT, pool, spec) for e, a in part.cool]
+            + [_cardio(part, lines, spec, pool, place)]
+            + [_fixed(e, "cool", a, EASY_EFFORT, pool, spec, place) for e, a in part.cool]
         )
     return sessions
 
@@ -109,22 +112,41 @@ def _main(candidate: Candidate, sets: int, spec: ProgramSpec, problem: Problem, 
     )
 
 
-def _fixed(exercise: Exercise, role: Role, amount: Amount, effort: int, pool: Eligible, spec: ProgramSpec) -> Line:
-    why: tuple[str, ...] = ("I03", "I04", "I05", "I23" if role == "balance" else f"I12:{role}")
+def _fixed(
+    exercise: Exercise,
+    role: Role,
+    amount: Amount,
+    effort: int,
+    pool: Eligible,
+    spec: ProgramSpec,
+    place: tuple[str, ...],
+) -> Line:
+    why = ("I03", "I04", "I05", *place, *_reason_of_role(role, bool(place)))
     if spec.region in exercise.regions:
         why += (f"P02:{spec.region}",)
     return Line(exercise, role, amount, amount.size, min(effort, pool.max_effort), why)
 
 
-def _cardio(part: Support, lines: list[Line], spec: ProgramSpec, pool: Eligible) -> Line:
-    """As long as the session leaves: near its nominal length in the peak week, within a tenth of it in the first."""
+def _reason_of_role(role: Role, mobility: bool) -> tuple[str, ...]:
+    if role == "balance":
+        return ("I23",)
+    return () if mobility else (f"I12:{role}",)
+
+
+def _cardio(part: Support, lines: list[Line], spec: ProgramSpec, pool: Eligible, place: tuple[str, ...]) -> Line:
+    """As long as the session leaves: near its nominal length in the peak week, within a tenth of it in the first.
+
+    Beside main work it is the main work that climbs, and the cardio keeps its length; on the day of mobility the
+    cardio climbs.
+    """
     nominal = spec.minutes * QUARTERS_A_MINUTE
+    fewest, most = (MOBILITY_CARDIO_MINUTES if part.mobility else CARDIO_MINUTES)[spec.minutes]
     peak = part.quarters + sum(line.quarters for line in lines)
     start = part.quarters + sum(quarters(line.exercise, Amount(line.peak.sets, line.start)) for line in lines)
-    fewest, most = CARDIO_MINUTES[spec.minutes]
-    minutes = max(fewest, min(most, (nominal - peak - 2) // QUARTERS_A_MINUTE))
-    while minutes < most and 10 * (start + minutes * QUARTERS_A_MINUTE + 2) < 9 * nominal:
-        minutes += 1
+    least = fewest
+    while least < most and 10 * (start + least * QUARTERS_A_MINUTE + 2) < 9 * nominal:
+        least += 1
+    minutes = max(least, min(most, (nominal - peak - 2) // QUARTERS_A_MINUTE))
     effort = min(CARDIO_EFFORT[spec.severity], pool.max_effort)
-    why = ("I03", "I04", "I05", "I12:cardio", "I08")
-    return Line(part.cardio, "cardio", Amount(1, 60 * minutes), 60 * minutes, effort, why)
+    why = ("I03", "I04", "I05", *place, *_reason_of_role("cardio", part.mobility), "I08")
+    return Line(part.cardio, "cardio", Amount(1, 60 * minutes), 60 * (least if part.mobility else minutes), effort, why)

@@ -34,6 +34,7 @@ from domain.programs.rules import (
     REGIONAL_PER_SESSION,
     SETS_OF_AN_EXERCISE,
     START_SHARE,
+    STRENGTH_DAYS,
     WEEK_CAP_HALVES,
     WORTH_DISTINCT,
     WORTH_HALF_SET,
@@ -75,6 +76,8 @@ class Candidate:
 @dataclass(frozen=True)
 class Problem:
     """Everything a solver may know. Counts are per session unless the name says week; time is quarter minutes.
+
+    `sessions` are those with main work: at most four, because a fifth day is for mobility and cardio.
 
     `longest` bounds the peak-week time of the main work, `shortest` its first-week time, `spread` their difference:
     then one length of cardio fits both weeks. `share` is the percentage of the library's dose at the peak.
@@ -119,22 +122,23 @@ def problem_of(
     grade = GRADE[spec.level][spec.severity]
     lo, hi = MAIN_SETS[spec.minutes][grade]
     fewest, most = MAIN_COUNT[spec.minutes]
-    taken = max(part.quarters for part in support)
+    days = STRENGTH_DAYS[spec.days]
+    taken = [part.quarters for part in support if not part.mobility]
     cardio_min, cardio_max = (minutes * QUARTERS_A_MINUTE + 2 for minutes in CARDIO_MINUTES[spec.minutes])
     nominal = spec.minutes * QUARTERS_A_MINUTE
     slack = nominal // (5 if "I08" in relaxed else 10)
     return Problem(
         candidates=tuple(_candidate(e, spec, library, grade, relaxed) for e in pool.by_role["main"]),
-        sessions=spec.days,
+        sessions=days,
         count=(fewest - 1 if "I12" in relaxed else fewest, most),
         distinct=MOST_DIFFERENT[spec.minutes],
-        sets_a_week=(0 if "I12" in relaxed else lo * spec.days, hi * spec.days),
+        sets_a_week=(0 if "I12" in relaxed else lo * days, hi * days),
         regional=0 if "I22" in relaxed else REGIONAL_PER_SESSION[spec.minutes],
         groups=() if spec.minutes < GROUPS_FROM_MINUTES or "I13" in relaxed else REQUIRED_GROUPS,
         cap_a_week=WEEK_CAP_HALVES[spec.level],
-        longest=nominal + slack - taken - cardio_min,
+        longest=nominal + slack - max(taken) - cardio_min,
         spread=2 * slack - QUARTERS_A_MINUTE,  # cardio comes in whole minutes and serves both ends
-        shortest=nominal - slack - min(part.quarters for part in support) - cardio_max,
+        shortest=nominal - slack - min(taken) - cardio_max,
         targets=_targets(spec),
         share=PEAK_SHARE[spec.severity],
         relaxed=relaxed,
@@ -147,6 +151,7 @@ def _candidate(
     regional = spec.region in exercise.regions
     exempt = "P01" in relaxed or (regional and spec.region != "general")
     fewest, most = SETS_OF_AN_EXERCISE[grade]
+    days = STRENGTH_DAYS[spec.days]
     return Candidate(
         exercise=exercise,
         fit=_fit(exercise, spec, regional),
@@ -155,7 +160,7 @@ def _candidate(
         regional=regional,
         halves=tuple((m, 2) for m in exercise.primary_muscles) + tuple((m, 1) for m in exercise.secondary_muscles),
         options=tuple(_option(exercise, sets, PEAK_SHARE[spec.severity]) for sets in range(fewest, most + 1)),
-        most_sessions=spec.days if exempt else (spec.days + 1) // 2,
+        most_sessions=days if exempt else (days + 1) // 2,
     )
 
 

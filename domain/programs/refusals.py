@@ -32,5 +32,6 @@ REFUSALS: dict[str, str] = {
     "P01": "The exercise comes back too often in the week.",
     "P04": "The week has fewer or more main sets than this person should do.",
     "P05": "The week has too many different exercises to learn.",
+    "P06": "The fifth day is for mobility and cardio: no main work, and enough of both.",
 }
 NO_SUCH_LINE = "The program has no such week, session or position."

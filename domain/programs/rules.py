@@ -21,8 +21,19 @@ WARM_SETS: dict[Minutes, int] = {20: 1, 30: 1, 45: 2, 60: 2}
 # ACSM 2011: about 60 s a stretch, both sides, in total; twenty minutes leave room for half of it.
 COOL_SETS: dict[Minutes, int] = {20: 1, 30: 2, 45: 2, 60: 2}
 BALANCE_SETS = 2
-BALANCE_DAYS = 3  # WHO 2020, or all days if fewer
+# Sessions (from 0) with balance work: three days a week (WHO 2020), or all if fewer; of five days, every other one.
+BALANCE_SESSIONS: dict[int, tuple[int, ...]] = {2: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2), 5: (0, 2, 4)}
 CARDIO_MINUTES: dict[Minutes, tuple[int, int]] = {20: (2, 30), 30: (3, 30), 45: (5, 30), 60: (8, 36)}
+
+# A fifth day is for mobility and cardio (clinical rules, section 5): no main work, so the week's volume is that of
+# four days. Mobility opens the session, stretches close it when the body is warm, cardio fills what is left.
+STRENGTH_DAYS: dict[int, int] = {2: 2, 3: 3, 4: 4, 5: 4}
+MOBILITY_COUNT: dict[Minutes, int] = {20: 3, 30: 4, 45: 6, 60: 7}
+MOBILITY_SETS: dict[Minutes, int] = {20: 1, 30: 2, 45: 2, 60: 2}
+STRETCH_COUNT: dict[Minutes, int] = {20: 2, 30: 2, 45: 3, 60: 5}
+STRETCH_SETS: dict[Minutes, int] = {20: 1, 30: 2, 45: 2, 60: 2}
+LONG_CARDIO_S = 600  # the library's dose of cardio that may fill such a day
+MOBILITY_CARDIO_MINUTES: dict[Minutes, tuple[int, int]] = {20: (5, 30), 30: (5, 30), 45: (10, 36), 60: (12, 36)}
 
 # Main sets of an average session, by grade. Neighbouring ranges only touch, so a lower grade never works more.
 MAIN_SETS: dict[Minutes, tuple[tuple[int, int], ...]] = {
@@ -61,7 +72,7 @@ EASY_EFFORT = 2  # warm-up and cool-down
 DELOAD_EASIER = 2
 
 # Days of the week (0 = Monday) that keep the sessions as far apart as they go.
-WEEKDAYS: dict[int, tuple[int, ...]] = {2: (0, 3), 3: (0, 2, 4), 4: (0, 1, 3, 4), 5: (0, 1, 2, 4, 5)}
+WEEKDAYS: dict[int, tuple[int, ...]] = {2: (0, 3), 3: (0, 2, 4), 4: (0, 1, 3, 4), 5: (0, 1, 3, 4, 5)}
 LOADING_WEEKS = 5
 REASSESS_WEEK = 6  # within 4-6 weeks [P]; the deload week, when fatigue does not colour the answers
 

@@ -18,7 +18,7 @@ from domain.programs.vocabulary import (
     Severity,
 )
 
-ENGINE_VERSION = "1.0.0"  # raise it whenever the same spec could give another plan
+ENGINE_VERSION = "1.1.0"  # raise it whenever the same spec could give another plan
 
 # Highest exercise level by declared experience [P]; severity lowers it and never raises it.
 CEILING_OF_LEVEL: dict[Level, int] = {"beginner": 2, "intermediate": 3, "advanced": 5}

@@ -2,7 +2,7 @@
 
 from domain.programs.dosing import work_s
 from domain.programs.library import Library
-from domain.programs.plan import Plan
+from domain.programs.plan import Plan, Week
 from domain.programs.spec import ProgramSpec, ceiling_of, rungs_of
 from domain.programs.vocabulary import Severity
 
@@ -26,14 +26,20 @@ def milder(spec: ProgramSpec, library: Library) -> ProgramSpec | None:
     )
 
 
-def volume(plan: Plan, library: Library) -> tuple[int, int]:
-    """Main work of all weeks in two measures: sets times reps (or seconds of a hold), and seconds under work."""
-    size = work = 0
-    for week in plan.weeks:
-        for session in week.sessions:
-            for item in session.items:
-                if item.role == "main":
-                    each = item.reps or item.seconds or 0
-                    size += item.sets * each
-                    work += item.sets * work_s(library.by_id[item.exercise], each)
-    return size, work
+def volume(plan: Plan, library: Library) -> tuple[int, ...]:
+    """What more pain must not raise, week by week: of the main work sets times reps (or seconds of a hold) and seconds
+    under work, and the reps of every line (holds, which have none, left out).
+    """
+    return tuple(amount for week in plan.weeks for amount in _of_week(week, library))
+
+
+def _of_week(week: Week, library: Library) -> tuple[int, int, int]:
+    size = work = reps = 0
+    for session in week.sessions:
+        for item in session.items:
+            each = item.reps or item.seconds or 0
+            reps += item.sets * (item.reps or 0)
+            if item.role == "main":
+                size += item.sets * each
+                work += item.sets * work_s(library.by_id[item.exercise], each)
+    return size, work, reps

@@ -17,6 +17,7 @@ from domain.programs.rules import DELOAD_EASIER, LOADING_WEEKS, WEEKDAYS
 
 LONG_STEP = 10  # a hold changes by a tenth of its length
 DELOAD_CARDIO = 60  # percent
+MINUTE_S = 60
 MOST_OF_ALL_SETS = 70  # percent of the sets of everything, warm-up included
 
 
@@ -40,10 +41,10 @@ def program_weeks(sessions: list[list[Line]]) -> tuple[Week, ...]:
     """All weeks of the program, the easier one last."""
     sizes = _climb(_worked(sessions))
     weeks = [
-        Week(number=number, deload=False, sessions=_sessions(sessions, size))
+        Week(number=number, deload=False, sessions=_sessions(sessions, size, LOADING_WEEKS - number))
         for number, size in enumerate(sizes, start=1)
     ]
-    weeks.append(Week(number=len(weeks) + 1, deload=True, sessions=_sessions(_deload(sessions), {})))
+    weeks.append(Week(number=len(weeks) + 1, deload=True, sessions=_sessions(_deload(sessions), {}, 0)))
     return tuple(weeks)
 
 
@@ -121,21 +122,33 @@ def _easier(line: Line, fewer: dict[str, int]) -> Line:
     if line.role == "main":
         amount, effort = Amount(fewer[line.exercise.id], line.peak.size), line.effort - DELOAD_EASIER
     elif line.role == "cardio":
-        amount = Amount(1, -(-line.peak.size * DELOAD_CARDIO // 100 // 60) * 60)
+        amount = Amount(1, -(-line.peak.size * DELOAD_CARDIO // 100 // MINUTE_S) * MINUTE_S)
         effort = line.effort
     else:
         amount, effort = Amount(-(-line.peak.sets // 2), line.peak.size), line.effort
     return Line(line.exercise, line.role, amount, line.start, effort, line.why)
 
 
-def _sessions(sessions: list[list[Line]], sizes: dict[str, int]) -> tuple[Session, ...]:
+def _sessions(sessions: list[list[Line]], sizes: dict[str, int], before: int) -> tuple[Session, ...]:
+    """The sessions of a week with these sizes of the main work, `before` so many weeks before the peak."""
     days = WEEKDAYS[len(sessions)]
     found = []
     for number, lines in enumerate(sessions):
-        items = [_item(line, sizes.get(line.exercise.id, line.peak.size)) for line in lines]
+        items = [_item(line, _size(line, sizes, before)) for line in lines]
         minutes = sum(item.minutes for item in items)
         found.append(Session(number=number + 1, day=days[number], minutes=minutes, items=tuple(items)))
     return tuple(found)
+
+
+def _size(line: Line, sizes: dict[str, int], before: int) -> int:
+    """Cardio that climbs (it may start below its peak) takes a minute a week, if that is no more than a tenth."""
+    if line.role == "main":
+        return sizes.get(line.exercise.id, line.peak.size)
+    size = line.peak.size
+    for _ in range(before):
+        if size - MINUTE_S >= line.start and 10 * size <= 11 * (size - MINUTE_S):
+            size -= MINUTE_S
+    return size
 
 
 def _item(line: Line, size: int) -> Item:

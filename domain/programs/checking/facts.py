@@ -9,6 +9,8 @@ from domain.programs.plan import Item, Plan, Session, Week
 from domain.programs.spec import ProgramSpec
 
 QUARTERS = 4
+MOST_STRENGTH_DAYS = 4  # a fifth day is for mobility and cardio
+FIVE_STRENGTH_DAYS = "1.0.0"  # the engine before that rule; its programs are held to the rules of their making
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,16 @@ class Facts:
         for week in self.plan.weeks:
             for session in week.sessions:
                 yield f"week {week.number} session {session.number}", week, session
+
+    def mobility_day(self, session: Session) -> bool:
+        """Whether the session must be the one of mobility and cardio."""
+        return session.number > self.strength_days
+
+    @property
+    def strength_days(self) -> int:
+        if self.plan.engine_version == FIVE_STRENGTH_DAYS:
+            return self.spec.days
+        return min(self.spec.days, MOST_STRENGTH_DAYS)
 
     def loading(self) -> list[Week]:
         return [week for week in self.plan.weeks if not week.deload]

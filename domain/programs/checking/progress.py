@@ -44,9 +44,14 @@ def _calendar(facts: Facts) -> Iterator[Violation]:
 
 
 def _volumes(facts: Facts, week: Week) -> dict[str, int]:
-    """Seconds under work of the main exercises: all of them, and those of each region; reps and holds apart."""
+    """Seconds under work of the main exercises: all of them, and those of each region; reps and holds apart.
+
+    And the cardio of the day that has no main work.
+    """
     found: dict[str, int] = {}
     for session in week.sessions:
+        if facts.mobility_day(session):
+            found["cardio"] = sum(item.seconds or 0 for item in session.items if item.role == "cardio")
         for item, exercise in facts.main(session):
             work = work_seconds(item, exercise)
             found["work"] = found.get("work", 0) + work

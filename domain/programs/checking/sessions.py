@@ -1,4 +1,4 @@
-"""I07, I08, I11-I13, I16, I21, I22, I25, I26: each session on its own."""
+"""I07, I08, I11-I13, I16, I21, I22, I25, I26, P06: each session on its own."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +13,10 @@ ROLES = ("warm", "balance", "main", "cardio", "cool")
 MAIN = {20: (3, 4), 30: (5, 6), 45: (6, 8), 60: (6, 9)}
 WARM = (2, 3)
 COOL = (1, 2)
+# The fifth day: its mobility exercises, its stretches, and the least minutes of its cardio.
+MOBILITY = {20: (3, 4), 30: (4, 5), 45: (5, 7), 60: (6, 8)}
+STRETCHES = {20: (2, 3), 30: (2, 3), 45: (3, 4), 60: (4, 6)}
+MOBILITY_CARDIO_S = {20: 300, 30: 600, 45: 900, 60: 1200}
 FULL_FROM = 30  # minutes from which a session has cardio and all movements
 REGIONAL = {20: 1, 30: 2, 45: 2, 60: 2}
 CARDIO_S = (120, 2160)
@@ -29,7 +33,10 @@ def sessions(facts: Facts) -> Iterator[Violation]:
     for where, week, session in facts.sessions():
         yield from _time(facts, where, session, week.deload)
         yield from _order(facts, where, session)
-        yield from _counts(facts, where, session)
+        if facts.mobility_day(session):
+            yield from _mobility_day(facts, where, session, week.deload)
+        else:
+            yield from _counts(facts, where, session)
         main = facts.main(session)
         patterns = Counter(exercise.pattern for _, exercise in main)
         for pattern, count in patterns.items():
@@ -118,6 +125,24 @@ def _counts(facts: Facts, where: str, session: Session) -> Iterator[Violation]:
                 yield Violation("I13", where, f"no {movement} exercise")
     regional = sum(spec.region in exercise.regions for _, exercise in facts.main(session))
     if regional < REGIONAL[spec.minutes] and "I22" not in relaxed:
+        yield Violation("I22", where, f"{regional} exercises for the region")
+
+
+def _mobility_day(facts: Facts, where: str, session: Session, deload: bool) -> Iterator[Violation]:
+    """Without main work: so the counts of the other days, and their movement groups, do not hold here."""
+    spec, roles = facts.spec, Counter(item.role for item in session.items)
+    for item in session.items:
+        if item.role == "main" or facts.exercises[item.exercise].role == "main":
+            yield Violation("P06", where, f"{item.exercise} is main work on the day of mobility and cardio")
+    if not MOBILITY[spec.minutes][0] <= roles["warm"] <= MOBILITY[spec.minutes][1]:
+        yield Violation("P06", where, f"{roles['warm']} mobility exercises")
+    if not STRETCHES[spec.minutes][0] <= roles["cool"] <= STRETCHES[spec.minutes][1]:
+        yield Violation("P06", where, f"{roles['cool']} stretches")
+    cardio = sum(item.seconds or 0 for item in session.items if item.role == "cardio")
+    if cardio < (1 if deload else MOBILITY_CARDIO_S[spec.minutes]):
+        yield Violation("P06", where, f"{cardio} s of cardio on the day of mobility and cardio")
+    regional = sum(spec.region in facts.exercises[item.exercise].regions for item in session.items)
+    if regional < REGIONAL[spec.minutes] and "I22" not in facts.plan.relaxed:
         yield Violation("I22", where, f"{regional} exercises for the region")
 
 

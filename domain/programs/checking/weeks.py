@@ -55,7 +55,7 @@ def _recovery(facts: Facts, where: str, earlier: Session, later: Session) -> Ite
 
 
 def _totals(facts: Facts, where: str, week: Week) -> Iterator[Violation]:
-    spec, relaxed = facts.spec, facts.plan.relaxed
+    spec, relaxed, days = facts.spec, facts.plan.relaxed, facts.strength_days
     main = [pair for session in week.sessions for pair in facts.main(session)]
     groups: Counter[str] = Counter()
     for item, exercise in main:
@@ -71,12 +71,12 @@ def _totals(facts: Facts, where: str, week: Week) -> Iterator[Violation]:
     grade = {"severe": 0, "moderate": LEVELS[spec.level] - 1, "mild": LEVELS[spec.level]}[spec.severity]
     fewest, most = SETS[spec.minutes][grade]
     total = sum(item.sets for item, _ in main)
-    if total > most * spec.days or (total < fewest * spec.days and "I12" not in relaxed):
-        yield Violation("P04", where, f"{total} main sets, {fewest * spec.days} to {most * spec.days} are due")
+    if total > most * days or (total < fewest * days and "I12" not in relaxed):
+        yield Violation("P04", where, f"{total} main sets, {fewest * days} to {most * days} are due")
     different = len({exercise.id for _, exercise in main})
     if different > MOST_DIFFERENT[spec.minutes]:
         yield Violation("P05", where, f"{different} different main exercises")
     for name, count in Counter(exercise.id for _, exercise in main).items():
         exempt = spec.region != "general" and spec.region in facts.exercises[name].regions
-        if 2 * count > spec.days + 1 and not exempt and "P01" not in relaxed:
-            yield Violation("P01", where, f"{name} is in {count} of {spec.days} sessions")
+        if 2 * count > days + 1 and not exempt and "P01" not in relaxed:
+            yield Violation("P01", where, f"{name} is in {count} of {days} sessions")
