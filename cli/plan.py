@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from domain.programs.library import Library
     from domain.programs.plan import Plan
     from domain.programs.problem import WeekSolver
-    from domain.programs.spec import ProgramSpec
 
 
 class Format(StrEnum):
@@ -34,7 +33,14 @@ def plan(
         list[str] | None, typer.Option(help="A condition of contraindications.yaml; repeat it.")
     ] = None,
     level: Annotated[str, typer.Option(help="beginner, intermediate or advanced.")] = "beginner",
-    age: Annotated[int, typer.Option(min=18, max=120)] = 40,
+    age: Annotated[int, typer.Option(min=18, max=120, help="Whole years.")] = 40,
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            help="reduce_pain, improve_mobility, build_strength, return_to_sport or general_fitness.",
+            show_default="reduce_pain; general_fitness for the region general",
+        ),
+    ] = None,
     output: Annotated[Format, typer.Option("--format", help="For a person or for a program.")] = Format.table,
     batch: Annotated[Path | None, typer.Option(help="One spec a line (NDJSON); one plan a line comes out.")] = None,
 ) -> None:
@@ -43,12 +49,12 @@ def plan(
 
     library = load_library()
     if batch is not None:
-        with batch.open(encoding="utf-8") as lines:
+        with batch.open("rb") as lines:
             failed = sum(not _print_line(line, library) for line in lines if line.strip())
         raise typer.Exit(1 if failed else 0)
     facts = {
         "region": region, "equipment": equipment, "days": days, "minutes": minutes, "pain": pain, "level": level,
-        "age": age, "conditions": condition or [],
+        "age": age, "goal": goal, "conditions": condition or [],
     }  # fmt: skip
     made, seconds = _planned(facts, library)
     if isinstance(made, str):
@@ -60,11 +66,11 @@ def plan(
         _print_tables(made, seconds, library)
 
 
-def _print_line(line: str, library: "Library") -> bool:
+def _print_line(line: bytes, library: "Library") -> bool:
     """One line in, one line out, in the same order: a plan, or an object with `error`."""
     try:
         facts = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: a thousand brackets
         facts = None
     made, seconds = _planned(facts, library) if isinstance(facts, dict) else ("not a JSON object", 0.0)
     typer.echo(json.dumps({"error": made}) if isinstance(made, str) else _as_json(made, seconds))
@@ -75,12 +81,13 @@ def _planned(facts: dict[str, Any], library: "Library") -> tuple["Plan | str", f
     """The plan and the seconds it took, or a sentence that says what is wrong with the facts."""
     from pydantic import ValidationError
 
+    from cli.facts import Facts
     from domain.programs.generator import NoFeasibleProgram, generate
     from domain.programs.spec import UnknownCondition
 
     began = time.perf_counter()
     try:
-        made: Plan | str = generate(_spec(facts, library), library, _solver())
+        made: Plan | str = generate(Facts.model_validate(facts).spec(library), library, _solver())
     except ValidationError as error:
         made = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
     except (UnknownCondition, NoFeasibleProgram) as error:
@@ -97,23 +104,6 @@ def _solver() -> "WeekSolver":
     from domain.programs.milp import solve_week
 
     return solve_week
-
-
-def _spec(facts: dict[str, Any], library: "Library") -> "ProgramSpec":
-    """What an assessment would have found out, from bare facts. Raises ValidationError or UnknownCondition."""
-    from domain.assessments.profile import Profile
-    from domain.programs.spec import spec_for
-    from domain.programs.vocabulary import EQUIPMENT_OF_TIER
-    from infra.content import load_red_flags
-
-    known = {"level": "beginner", "age": 40, "conditions": [], **facts}
-    pain, tier = known.get("pain"), known.get("equipment")
-    if isinstance(pain, int):
-        known["severity"] = load_red_flags().pain_gate.thresholds.severity(pain)
-    if isinstance(tier, str):
-        known["equipment"] = EQUIPMENT_OF_TIER.get(tier, [tier])  # type: ignore[call-overload]
-    known.setdefault("goal", "general_fitness" if known.get("region") == "general" else "reduce_pain")
-    return spec_for(Profile.model_validate(known), library)
 
 
 def _as_json(made: "Plan", seconds: float) -> str:

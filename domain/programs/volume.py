@@ -27,19 +27,20 @@ def milder(spec: ProgramSpec, library: Library) -> ProgramSpec | None:
 
 
 def volume(plan: Plan, library: Library) -> tuple[int, ...]:
-    """What more pain must not raise, week by week: of the main work sets times reps (or seconds of a hold) and seconds
-    under work, and the reps of every line (holds, which have none, left out).
+    """What more pain must not raise, week by week: of the main work sets times reps (or seconds of a hold), seconds
+    under work, and reps alone (holds left out); and the reps of every line, warm-up included.
     """
     return tuple(amount for week in plan.weeks for amount in _of_week(week, library))
 
 
-def _of_week(week: Week, library: Library) -> tuple[int, int, int]:
-    size = work = reps = 0
+def _of_week(week: Week, library: Library) -> tuple[int, int, int, int]:
+    size = work = reps = all_reps = 0
     for session in week.sessions:
         for item in session.items:
             each = item.reps or item.seconds or 0
-            reps += item.sets * (item.reps or 0)
+            all_reps += item.sets * (item.reps or 0)
             if item.role == "main":
                 size += item.sets * each
                 work += item.sets * work_s(library.by_id[item.exercise], each)
-    return size, work, reps
+                reps += item.sets * (item.reps or 0)
+    return size, work, reps, all_reps

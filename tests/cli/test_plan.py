@@ -83,3 +83,53 @@ def test_wrong_facts_are_one_line(wrong: list[str]) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("ffp: ")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_goal_changes_what_a_set_is_worth() -> None:
+    plans = {
+        goal: json.loads(run("--region", "knee", "--equipment", "basic", *goal_of, "--format", "json").stdout)
+        for goal, goal_of in {
+            "none": [],
+            "reduce_pain": ["--goal", "reduce_pain"],
+            "return_to_sport": ["--goal", "return_to_sport"],
+        }.items()
+    }
+    assert {goal: made["spec"]["goal"] for goal, made in plans.items()} == {
+        "none": "reduce_pain",
+        "reduce_pain": "reduce_pain",
+        "return_to_sport": "return_to_sport",
+    }
+    assert plans["none"]["weeks"] == plans["reduce_pain"]["weeks"] != plans["return_to_sport"]["weeks"]
+    assert json.loads(run("--region", "general", "--format", "json").stdout)["spec"]["goal"] == "general_fitness"
+
+
+SOUND = {"region": "knee", "equipment": "none", "days": 3, "minutes": 30, "pain": 2}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (SOUND | {"pain": "8"}, "pain: Input should be a valid integer"),
+        (SOUND | {"pain": True}, "pain: Input should be a valid integer"),
+        (SOUND | {"pain": "8", "severity": "mild"}, "severity: Extra inputs are not permitted"),
+        (SOUND | {"pain": float("nan")}, "pain: Input should be a valid integer"),
+        (SOUND | {"days": "3"}, "days: Input should be a valid integer"),
+        (SOUND | {"equipment": "sofa"}, "equipment: Input should be 'none', 'basic' or 'full_gym'"),
+        (SOUND | {"conditions": "osteoporosis"}, "conditions: Input should be a valid list"),
+        (SOUND | {"goal": "fame"}, "goal: Input should be 'reduce_pain'"),
+        (SOUND | {"age": 17}, "age: Input should be greater than or equal to 18"),
+    ],
+)
+def test_facts_are_taken_as_they_are_or_not_at_all(tmp_path: Path, line: dict[str, object], said: str) -> None:
+    file = tmp_path / "specs.ndjson"
+    file.write_text(json.dumps(line) + "\n")
+    result = run("--batch", str(file))
+    assert result.exit_code == 1
+    assert said in json.loads(result.stdout)["error"]
+
+
+def test_lines_that_are_no_text_or_endless_do_not_stop_the_batch(tmp_path: Path) -> None:
+    file = tmp_path / "specs.ndjson"
+    file.write_bytes(b"\xd0\xff\n" + b"[" * 100_000 + b"\n" + json.dumps(SOUND).encode() + b"\n")
+    made = [json.loads(line) for line in run("--batch", str(file)).stdout.splitlines()]
+    assert [found.get("error") for found in made] == ["not a JSON object", "not a JSON object", None]

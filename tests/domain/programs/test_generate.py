@@ -1,5 +1,8 @@
 """Every spec gets a program that keeps every rule, the same one each time, and never a harder one for more pain."""
 
+from itertools import pairwise
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from domain.programs.greedy import greedy_week
 from domain.programs.library import Library
 from domain.programs.milp import solve_week
 from domain.programs.plan import Plan
+from domain.programs.plan import Week as ProgramWeek
 from domain.programs.problem import Problem, Week, WeekSolver
 from domain.programs.spec import ProgramSpec, spec_for
 from domain.programs.volume import volume
@@ -64,13 +68,36 @@ def test_more_pain_is_never_harder(one: Profile, pain: int) -> None:
         main = [item for item in items if item.role == "main"]
         return (
             plan.spec.ceiling,
+            max(LIBRARY.by_id[item.exercise].level for item in items),
             max(item.effort for item in items),
             sum(item.sets for item in items),
             sum(item.sets for item in main),
+            sum(item.sets * (item.reps or 0) for item in main),
+            *map(_reps, plan.weeks),
             *volume(plan, LIBRARY),
         )
 
     assert all(worse <= better for worse, better in zip(hardness(more), hardness(less), strict=True))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"level": "intermediate", "days": 2, "minutes": 20, "equipment": OWNED["nothing"]},
+        {"level": "intermediate", "days": 3, "minutes": 30, "equipment": OWNED["basic"]},
+    ],
+    ids=["severe", "moderate"],
+)
+def test_pain_that_trades_holds_for_movement_brings_no_more_reps(facts: dict[str, Any]) -> None:
+    """Backs whose plan has more dynamic work with more pain: sets times size falls, but reps would rise."""
+    plans = [planned(profile(region="lower_back", pain=pain, **facts)) for pain in (2, 5, 8)]
+    for mild, worse in pairwise(plans):
+        for easy, hard in zip(mild.weeks, worse.weeks, strict=True):
+            assert _reps(hard) <= _reps(easy)
+
+
+def _reps(week: ProgramWeek) -> int:
+    return sum(item.sets * (item.reps or 0) for session in week.sessions for item in session.items)
 
 
 @given(one=profiles)
