@@ -34,6 +34,13 @@ def number(value: Any, low: float, high: float, *, whole: bool = True) -> Fracti
     return Fraction(str(value)) if isinstance(value, float) else Fraction(value)
 
 
+def yes_or_no(value: Any) -> bool:
+    """Only a boolean: "yes" in words is neither, and must not pass for a no."""
+    if not isinstance(value, bool):
+        raise Refused("wrong_type")
+    return value
+
+
 def answers_of(payload: Payload, items: int, low: int, high: int, key: str = "answers") -> list[Fraction | None]:
     """`items` whole numbers or nulls, lowered so that the lowest answer is 0."""
     given = payload.get(key)

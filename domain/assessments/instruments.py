@@ -16,6 +16,7 @@ from domain.assessments.instrument_input import (
     activities,
     answers_of,
     number,
+    yes_or_no,
 )
 from domain.assessments.instrument_rules import (
     BOTHERSOME,
@@ -85,6 +86,8 @@ def phq2(payload: Payload) -> Scores:
 def lefs(payload: Payload) -> Scores:
     if "answers" in payload:
         return simple(scored(LEFS, answers_of(payload, 20, 0, 4)))
+    if not {"baseline", "now"} <= payload.keys():
+        raise MalformedInput
     change = moved(payload, 80, LEFS.direction, LEFS_CHANGE)
     return {"change": change["change"], "mcid": change["mic_abs"]}
 
@@ -143,8 +146,8 @@ def rmdq24(payload: Payload) -> Scores:
             "mic_abs": change["mic_abs"],
         }
         return scores | ({"warning": limits[change["warnings"][0]]} if change["warnings"] else {})
-    ticks = payload.get("ticked")
-    if not isinstance(ticks, list):
+    ticks, none_apply = payload.get("ticked"), yes_or_no(payload.get("none_apply", False))
+    if not isinstance(ticks, list) or "variant" in payload:
         raise MalformedInput
     for tick in ticks:
         if isinstance(tick, bool) or not isinstance(tick, int):
@@ -153,9 +156,9 @@ def rmdq24(payload: Payload) -> Scores:
             raise Refused("unknown_item")
     if len(set(ticks)) != len(ticks):
         raise Refused("duplicate")
-    if ticks and payload.get("none_apply") is True:
+    if ticks and none_apply:
         raise Refused("exclusive")
-    if not ticks and payload.get("none_apply") is not True:
+    if not ticks and not none_apply:
         return {"score": None, "reason": "not_answered"}  # an untouched page is not a back without trouble
     return {"score": len(ticks)}
 
@@ -229,7 +232,7 @@ def chair_stand(payload: Payload) -> Scores:
     if not isinstance(answers, Mapping) or not isinstance(answers.get("sex"), str):
         raise MalformedInput
     age = int(number(answers.get("age"), 0, 130))
-    stands = 0 if answers.get("used_arms") is True else int(number(answers.get("stands"), 0, 200))
+    stands = 0 if yes_or_no(answers.get("used_arms", False)) else int(number(answers.get("stands"), 0, 200))
     cutoff = chair_stand_cutoff(age, answers["sex"])
     if cutoff is not None:
         return {"score": stands, "below_average": stands < cutoff}

@@ -82,6 +82,32 @@ def test_a_value_that_cannot_be_scored_is_told_as_json() -> None:
     assert (done.exit_code, done.stdout) == (0, '{"error": "out_of_range"}\n')
 
 
+@pytest.mark.parametrize(
+    ("instrument", "given"),
+    [
+        ("chair_stand_30s", {"answers": {"age": 67, "sex": "female", "stands": 12, "used_arms": "yes"}}),
+        ("rmdq24", {"ticked": [], "none_apply": "yes"}),
+    ],
+)
+def test_a_yes_in_words_is_not_taken_for_a_no(instrument: str, given: dict[str, Any]) -> None:
+    assert score(instrument, json.dumps(given)).stdout == '{"error": "wrong_type"}\n'
+
+
+@pytest.mark.parametrize(
+    ("instrument", "given"),
+    [
+        ("lefs", {}),
+        ("lefs", {"baseline": 40}),
+        ("rmdq24", {"variant": "rmdq18", "ticked": [1]}),
+        ("quickdash", {"variant": "dash"}),
+        ("spadi", {"variant": "total", "answers": {"pain": [1] * 5, "disability": [1] * 8}}),
+    ],
+)
+def test_what_an_instrument_does_not_know_is_malformed(instrument: str, given: dict[str, Any]) -> None:
+    done = score(instrument, json.dumps(given))
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
 def test_an_unknown_instrument_lists_the_known_ones() -> None:
     done = score("odi", "{}")
     assert (done.exit_code, done.stdout) == (2, "")
