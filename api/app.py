@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from api import errors, sections
 from api.middleware import Envelope
 from api.waiting import JobWatch
-from infra import database
+from infra import database, production, settings
 
 _DESCRIPTION = """Assessments and exercise programs for physiotherapy and fitness.
 
@@ -29,6 +29,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def create_app() -> FastAPI:
+    """Ends the process where staging or production would run on a development value."""
+    production.refuse("api")
     app = FastAPI(
         title="FFP",
         version="1.0.0",
@@ -43,7 +45,7 @@ def create_app() -> FastAPI:
     app.state.loaded = set()
     errors.install(app)
     app.add_middleware(sections.Sections, application=app)
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, origins=settings.cors_origins(), read_timeout_s=settings.read_timeout_s())
     _describe_problems(app)
     return app
 

@@ -1,13 +1,20 @@
-"""Around every request: its id, its security headers, and an answer even when everything else failed."""
+"""Around every request: its id, its security headers, who may read it from a browser, how long its body may take to
+arrive, and an answer even when everything else failed.
+"""
+
+import asyncio
+from collections.abc import Collection
+from time import monotonic
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import context, errors
+from api import context, cors, errors
 from infra import logs
 
 # Answers are data of one person; nothing here is a page, a frame or a script.
-_SECURITY = {
+SECURITY = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -19,15 +26,19 @@ _SECURITY = {
 class Envelope:
     """ASGI middleware. An exception ends here, so that no server prints its message: it may hold a row."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str], read_timeout_s: float) -> None:
         self._app = app
+        self._origins = origins
+        self._read_timeout_s = read_timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        this = context.begin(Headers(scope=scope))
+        asked = Headers(scope=scope)
+        this = context.begin(asked)
         logs.bind(correlation_id=this)
+        preflight = cors.is_preflight(scope["method"], asked)
         started = False
 
         async def answer(message: Message) -> None:
@@ -36,15 +47,40 @@ class Envelope:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = this
-                for name, value in _SECURITY.items():
+                for name, value in SECURITY.items():
                     headers.setdefault(name, value)
+                cors.allow(headers, asked.get("origin"), self._origins, preflight=preflight)
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            if preflight:
+                await Response(status_code=204)(scope, receive, answer)
+            else:
+                await self._app(scope, TimedBody(receive, self._read_timeout_s), answer)
         except Exception as error:  # noqa: BLE001 - the outermost handler
             response = errors.unexpected(error)
             if not started:
                 await response(scope, receive, answer)
         finally:
             logs.clear()
+
+
+class TimedBody:
+    """A `receive` whose body must be there in time. Waiting for the end of the connection, after it, has no limit."""
+
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        self._receive = receive
+        self._deadline = monotonic() + seconds
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(max(self._deadline - monotonic(), 0)):
+                message = await self._receive()
+        except TimeoutError:
+            self._complete = True
+            raise errors.HttpProblem("request_timeout", headers={"Connection": "close"}) from None
+        self._complete = not message.get("more_body", False)
+        return message

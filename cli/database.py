@@ -8,11 +8,12 @@ from infra.local.errors import LocalStackError
 
 def migrate(data_dir: DataDir = DEFAULT_DIR) -> None:
     """Bring the database to the newest schema and content: the one in FFP_ADMIN_DATABASE_URL, or else the stack's."""
-    from infra import settings
+    from infra import production, settings
     from infra.local.layout import stack_of
     from infra.migrate import current, upgrade
     from infra.seed import seed_templates
 
+    production.refuse("migrate")
     try:
         url = settings.admin_database_url()
     except settings.SettingMissing:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import database, demo, doctor, doors, plan, program, score, stack, template
+from cli import config, database, demo, doctor, doors, plan, program, score, stack, template
 from infra.local.errors import LocalStackError
 from infra.settings import SettingMissing
 
@@ -50,6 +50,7 @@ app.command()(score.score)
 app.add_typer(template.app, name="template")
 app.add_typer(program.app, name="program")
 app.command()(doctor.doctor)
+app.command()(config.config)
 app.command()(database.migrate)
 app.command()(doors.api)
 app.command()(doors.worker)

@@ -1,32 +1,76 @@
-"""Every environment variable FFP reads, in one place, read when asked and never at import."""
+"""The environment variables of infra/declared.py, in one place, read when asked and never at import."""
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cache
 
+from infra.declared import ENVIRONMENTS, SETTINGS
+
 QUEUES = ("scoring", "generation", "bulk", "notifications")
+# The single-page application's development server and its preview of a build.
+_LOCAL_ORIGINS = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173,http://127.0.0.1:4173"
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 class SettingMissing(RuntimeError):
-    """A required variable is not set; the message names it."""
+    """A required variable is not set, or is not of its form; the message names it."""
+
+
+def _given(name: str) -> str | None:
+    """Its value or its declared default. What is set to nothing is not set."""
+    default = SETTINGS[name].default
+    return os.environ.get(name, default) or default
 
 
 def _required(name: str) -> str:
-    value = os.environ.get(name, "")
+    value = os.environ.get(SETTINGS[name].name, "")
     if not value:
         raise SettingMissing(f"{name} is not set. For the local stack: eval \"$(ffp env | sed 's/^/export /')\"")
     return value
 
 
-def _seconds(name: str, default: float) -> float:
+def _seconds(name: str) -> float:
     try:
-        value = float(os.environ.get(name, default))
+        value = float(_given(name) or "")
     except ValueError:
         raise SettingMissing(f"{name} must be a number of seconds") from None
     if not 0 < value <= 86_400:  # noqa: PLR2004 - a day
         raise SettingMissing(f"{name} must be more than 0 and at most 86400 seconds")
     return value
+
+
+def values() -> dict[str, str]:
+    """Every variable of ours that is set, and every other endpoint that the AWS library would use instead of AWS."""
+    found = {name: os.environ.get(name) for name in SETTINGS}
+    found |= {name: value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def environment() -> str:
+    """One of ENVIRONMENTS. Raises SettingMissing for any other: a misspelt `prod` must not be taken for a laptop."""
+    value = _given("FFP_ENV") or ""
+    if value not in ENVIRONMENTS:
+        raise SettingMissing(f"FFP_ENV must be one of {', '.join(ENVIRONMENTS)}")
+    return value
+
+
+def cors_origins() -> tuple[str, ...]:
+    """Origins whose scripts may read the API's answers: exact ones, never a pattern."""
+    value = os.environ.get("FFP_CORS_ORIGINS")
+    if value is None:
+        value = _LOCAL_ORIGINS if environment() == "local" else ""
+    origins = tuple(filter(None, (each.strip() for each in value.split(","))))
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingMissing("FFP_CORS_ORIGINS must be exact origins: https://app.example.com, separated by commas")
+    return origins
+
+
+def read_timeout_s() -> float:
+    """How long a request's body may take to arrive: a client that sends a byte a second must not hold on for ever."""
+    return _seconds("FFP_READ_TIMEOUT_S")
 
 
 def database_url() -> str:
@@ -54,12 +98,15 @@ def cursor_key() -> bytes:
     installation share that one, and no client knows its password. On AWS, where the URL has none, the template gives
     the random part of the stack's id. It guards no data: row-level security does, whatever a cursor says.
     """
-    given = os.environ.get("FFP_CURSOR_KEY", "") or database_url()
+    given = _given("FFP_CURSOR_KEY") or database_url()
     return hashlib.sha256(b"ffp cursor " + given.encode()).digest()
 
 
 def pool_size() -> int:
-    return int(os.environ.get("FFP_POOL_SIZE", "8"))
+    value = _given("FFP_POOL_SIZE") or ""
+    if not value.isdecimal() or not 0 < int(value) <= 1000:  # noqa: PLR2004 - no PostgreSQL takes more
+        raise SettingMissing("FFP_POOL_SIZE must be a whole number from 1 to 1000")
+    return int(value)
 
 
 @dataclass(frozen=True)
@@ -71,12 +118,16 @@ class QueueSettings:
 
 @cache
 def queues() -> QueueSettings:
-    urls = {q: os.environ.get(f"FFP_QUEUE_{q.upper()}_URL", "") for q in QUEUES}
+    urls = {q: _given(f"FFP_QUEUE_{q.upper()}_URL") for q in QUEUES}
     return QueueSettings(
         urls={name: url for name, url in urls.items() if url},
-        region=os.environ.get("AWS_REGION") or "eu-west-2",
-        endpoint_url=os.environ.get("AWS_ENDPOINT_URL_SQS") or os.environ.get("AWS_ENDPOINT_URL") or None,
+        region=_region(),
+        endpoint_url=_given("AWS_ENDPOINT_URL_SQS") or _given("AWS_ENDPOINT_URL"),
     )
+
+
+def _region() -> str:
+    return _given("AWS_REGION") or ""
 
 
 @dataclass(frozen=True)
@@ -93,10 +144,10 @@ class CognitoSettings:
 
 @cache
 def cognito() -> CognitoSettings:
-    region = os.environ.get("AWS_REGION") or "eu-west-2"
+    region = _region()
     pool = _required("FFP_COGNITO_USER_POOL_ID")
-    issuer = os.environ.get("FFP_COGNITO_ISSUER") or f"https://cognito-idp.{region}.amazonaws.com/{pool}"
-    endpoint = os.environ.get("FFP_COGNITO_ENDPOINT_URL") or None
+    issuer = _given("FFP_COGNITO_ISSUER") or f"https://cognito-idp.{region}.amazonaws.com/{pool}"
+    endpoint = _given("FFP_COGNITO_ENDPOINT_URL")
     keys_at = f"{endpoint}/{pool}" if endpoint else issuer
     return CognitoSettings(
         user_pool_id=pool,
@@ -110,36 +161,36 @@ def cognito() -> CognitoSettings:
 
 def lease_s() -> float:
     """How long a claimed job stays another worker's no. Longer than any attempt, shorter than the visibility."""
-    return _seconds("FFP_LEASE_S", 60)
+    return _seconds("FFP_LEASE_S")
 
 
 def visibility_s() -> float:
     """SQS visibility timeout of the work queues; at least 6 x the function's timeout on AWS."""
-    return _seconds("FFP_VISIBILITY_S", 360)
+    return _seconds("FFP_VISIBILITY_S")
 
 
 def relay_period_s() -> float:
-    return _seconds("FFP_RELAY_PERIOD_S", 5)
+    return _seconds("FFP_RELAY_PERIOD_S")
 
 
 def relay_grace_s() -> float:
     """How old an unpublished job must be before the relay takes it: the API's own publish gets its chance first."""
-    return _seconds("FFP_RELAY_GRACE_S", 10)
+    return _seconds("FFP_RELAY_GRACE_S")
 
 
 def republish_after_s() -> float:
     """After how long without an end the sweeper takes a published message for lost and sends it again."""
-    return _seconds("FFP_REPUBLISH_AFTER_S", 900)
+    return _seconds("FFP_REPUBLISH_AFTER_S")
 
 
 def relay_in_worker() -> bool:
     """Whether a worker process runs the relay and the sweeper as loops; on AWS they are functions of their own."""
-    return os.environ.get("FFP_RELAY", "on") != "off"
+    return _given("FFP_RELAY") != "off"
 
 
 def log_level() -> str:
-    return os.environ.get("FFP_LOG_LEVEL", "INFO").upper()
+    return (_given("FFP_LOG_LEVEL") or "").upper()
 
 
 def log_format() -> str:
-    return os.environ.get("FFP_LOG_FORMAT", "json")
+    return _given("FFP_LOG_FORMAT") or ""

@@ -62,7 +62,7 @@ def api(directory: Path, **changes: str) -> Iterator[tuple[Process, httpx2.Clien
     """A uvicorn that is ready to serve, and a client of it."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    arguments = ["-m", "uvicorn", "--factory", "api.app:create_app", "--host", "127.0.0.1", "--port", str(port)]
+    arguments = ["-m", "api", "--host", "127.0.0.1", "--port", str(port)]
     with (
         running(arguments, directory / "api.log", changes) as process,
         httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,

@@ -7,8 +7,7 @@ from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
-from infra import database, logs, settings
-from workers.celery_app import app
+from infra import database, logs, production, settings
 from workers.relay import relay
 from workers.sweeper import sweep
 
@@ -39,6 +38,9 @@ def _shutdown(**_: object) -> None:
 
 
 if __name__ == "__main__":
+    production.refuse("worker", *(("relay", "sweeper") if settings.relay_in_worker() else ()))
+    from workers.celery_app import app  # it reads its settings, so they are looked at first
+
     # Celery warns root of pickled messages; this worker takes nothing but JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # One task at a time in this very process: a kill takes the whole worker, and more workers are more processes.

@@ -11,7 +11,7 @@ from celery.exceptions import Reject
 from celery.worker.consumer import Consumer
 
 from domain.jobs import QUEUE_OF, TASK_OF, Stage, Transient, backoff_s
-from infra import logs, queue, settings
+from infra import logs, production, queue, settings
 from infra.messages import Unreadable, message_from
 from workers.work import deliver
 
@@ -30,6 +30,7 @@ class KeepingConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
 
 def create_app() -> Celery:
     """Queues and their URLs come from the environment; nothing is read before this is called."""
+    production.refuse("worker")
     work_queues = sorted(set(QUEUE_OF.values()))
     urls = settings.queues().urls
     made = Celery("ffp", set_as_current=False)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra import logs, outbox, queue, settings
+from infra import logs, outbox, production, queue, settings
 
 _BATCH = 100
 _MOST = 50  # batches a run: a minute's schedule must not overlap the next one
@@ -22,4 +22,5 @@ def relay() -> int:
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
+    production.refuse("relay")
     return {"relayed": relay()}

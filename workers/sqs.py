@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 from domain.jobs import Transient, backoff_s
-from infra import logs, queue
+from infra import logs, production, queue
 from infra.messages import Unreadable, decode
 from workers.work import deliver
 
@@ -14,6 +14,7 @@ _RESERVE_MS = 10_000
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
     """Returns SQS's partial batch response: whoever is named in it comes back, everyone else is deleted."""
+    production.refuse("sqs")
     failures = []
     for record in event["Records"]:
         out_of_time = context is not None and context.get_remaining_time_in_millis() < _RESERVE_MS

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra import logs, outbox, settings
+from infra import logs, outbox, production, settings
 
 
 def sweep() -> dict[str, int]:
@@ -13,4 +13,5 @@ def sweep() -> dict[str, int]:
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
+    production.refuse("sweeper")
     return sweep()

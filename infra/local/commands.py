@@ -8,13 +8,9 @@ _SOURCES = ("api", "domain", "infra", "workers")
 
 
 def api_command(port: int, *, reload: bool = False) -> list[str]:
-    """The API on the loopback interface. No access log: FFP writes its own, without queries in the URLs."""
-    command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app"]
-    command += ["--host", LOOPBACK, "--port", str(port), "--no-access-log"]
-    command += ["--timeout-graceful-shutdown", "5"]  # seconds; an event stream would hold it for ever
-    if reload:
-        command += ["--reload", *(word for source in _SOURCES for word in ("--reload-dir", source))]
-    return command
+    """The API on the loopback interface."""
+    command = [sys.executable, "-m", "api", "--host", LOOPBACK, "--port", str(port)]
+    return [*command, "--reload"] if reload else command
 
 
 def worker_command(*, reload: bool = False) -> list[str]:

@@ -66,7 +66,7 @@ def function(stack: Stack, db: object, identity: None, queues: dict[str, str]) -
     with ExitStack() as running:
 
         def start(name: str, **changes: str) -> Function:
-            here = os.environ | {"FFP_CURSOR_KEY": "a stack"} | changes
+            here = os.environ | {"FFP_CURSOR_KEY": "a stack", "FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
             ours = {
                 variable: value if isinstance(value, str) else here[variable]
                 for variable, value in stack.variables(name).items()

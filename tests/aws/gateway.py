@@ -11,8 +11,10 @@ from typing import Any
 
 import yaml
 
+from api import cors
 from api.app import create_app
 from api.errors import PROBLEMS, STATUS_OF, title_of
+from api.middleware import SECURITY
 from domain.errors import Unavailable
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
@@ -20,6 +22,9 @@ SCOPE = "aws.cognito.signin.user.admin"  # what Cognito puts into every access t
 _BLOCK = re.compile(
     r"(?<=# Generated: python -m tests.aws.gateway\n).*?(?=^ *# Generated up to here\n)", re.DOTALL | re.MULTILINE
 )
+_ORIGIN = {"Fn::Sub": "'${WebOrigin}'"}  # one: what API Gateway answers by itself cannot depend on who asks
+# API Gateway writes constants in single quotes and knows none inside: of our policy, the directive that needs none.
+_SECURITY = SECURITY | {"Content-Security-Policy": "sandbox"}
 _INDENT = " " * 8
 _FUNCTION = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Alias}/invocations"
 _USER_POOL = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${UserPoolId}"
@@ -34,6 +39,7 @@ def definition() -> dict[str, Any]:
         "info": {"title": app.title, "version": app.version},
         "paths": {
             path: {method: _operation(operation) for method, operation in operations.items()}
+            | {"options": _preflight(operations)}
             for path, operations in ours["paths"].items()
         },
         "components": {
@@ -56,13 +62,9 @@ def definition() -> dict[str, Any]:
 
 def _operation(ours: dict[str, Any]) -> dict[str, Any]:
     success = next(status for status in ours["responses"] if status.startswith("2"))
-    in_path = [parameter for parameter in ours.get("parameters", []) if parameter["in"] == "path"]
     return {
         "operationId": ours["operationId"],
-        "parameters": [
-            {"name": parameter["name"], "in": "path", "required": True, "schema": {"type": "string"}}
-            for parameter in in_path
-        ],
+        "parameters": _in_path(ours),
         "security": [{"AccessToken": [SCOPE]}] if ours.get("security") else [],
         "responses": {success: {"description": ours["responses"][success]["description"]}},
         "x-amazon-apigateway-integration": {
@@ -71,6 +73,43 @@ def _operation(ours: dict[str, Any]) -> dict[str, Any]:
             "uri": {"Fn::Sub": [_FUNCTION, {"Alias": {"Ref": "ApiFunction.Alias"}}]},
         },
     }
+
+
+def _preflight(operations: dict[str, Any]) -> dict[str, Any]:
+    """What a browser asks before it calls from the web application: API Gateway answers by itself, nothing starts."""
+    headers = {
+        "Access-Control-Allow-Methods": cors.METHODS,
+        "Access-Control-Allow-Headers": cors.REQUEST_HEADERS,
+        "Access-Control-Max-Age": str(cors.MAX_AGE_S),
+        "Vary": "Origin",
+        **_SECURITY,
+    }
+    names = ["Access-Control-Allow-Origin", *headers]
+    given = {"method.response.header.Access-Control-Allow-Origin": _ORIGIN}
+    given |= {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
+    return {
+        "parameters": _in_path(next(iter(operations.values()))),
+        "security": [],
+        "responses": {
+            "204": {
+                "description": "What the web application may send",
+                "headers": {name: {"schema": {"type": "string"}} for name in names},
+            }
+        },
+        "x-amazon-apigateway-integration": {
+            "type": "mock",
+            "requestTemplates": {"application/json": '{"statusCode": 204}'},
+            "responses": {"default": {"statusCode": "204", "responseParameters": given}},
+        },
+    }
+
+
+def _in_path(ours: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"name": parameter["name"], "in": "path", "required": True, "schema": {"type": "string"}}
+        for parameter in ours.get("parameters", [])
+        if parameter["in"] == "path"
+    ]
 
 
 def _gateway_responses() -> dict[str, Any]:
@@ -101,11 +140,17 @@ def _problem(code: str, status: int, title: str, detail: str, **headers: str) ->
         "request_id": "$context.requestId",
         "errors": [],
     }
-    fixed = {"Cache-Control": "no-store", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    fixed = {
+        **_SECURITY,
+        "Access-Control-Expose-Headers": cors.EXPOSED,
+        "Vary": "Origin",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     return {
         "statusCode": status,
         "responseParameters": {
             "gatewayresponse.header.X-Request-ID": "context.requestId",
+            "gatewayresponse.header.Access-Control-Allow-Origin": _ORIGIN,
             **{f"gatewayresponse.header.{name}": f"'{value}'" for name, value in fixed.items()},
         },
         "responseTemplates": {"application/problem+json": json.dumps(body)},

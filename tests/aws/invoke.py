@@ -30,10 +30,10 @@ class _Context:
 
 
 def main() -> None:
-    module, _, name = sys.argv[1].rpartition(".")
-    handler = getattr(import_module(module), name)
     recorder = _Recorder()
     vars(import_module("infra.settings"))["os"] = SimpleNamespace(environ=recorder)
+    module, _, name = sys.argv[1].rpartition(".")
+    handler = getattr(import_module(module), name)
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         result = handler(json.loads(line), _Context())

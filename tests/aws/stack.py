@@ -11,12 +11,18 @@ NOT_ON_LAMBDA = {
     "FFP_COGNITO_ENDPOINT_URL",
     "FFP_COGNITO_ISSUER",
     "FFP_LOG_FORMAT",
+    "FFP_DATA_DIR",
+    "FFP_POSTGRES_BIN",
+    # API Gateway hands over whole requests.
+    "FFP_READ_TIMEOUT_S",
     # A fleet of Celery workers, where on AWS the queue and the schedules say it.
     "FFP_VISIBILITY_S",
     "FFP_RELAY",
     "FFP_RELAY_PERIOD_S",
     # Lambda sets it.
     "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
     # Migrations, which no function runs.
     "FFP_ADMIN_DATABASE_URL",
     # No code calls it.

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from api import cors
 from api.app import create_app
+from api.middleware import SECURITY
 from domain.jobs import QUEUE_OF, STAGE_AFTER
 from infra import settings
 from infra.local import queues as local_queues
@@ -49,21 +51,52 @@ def test_the_api_has_exactly_the_application_s_operations(stack: Stack) -> None:
     body = stack.resources["RestApi"]["Properties"]["Body"]
     ours = create_app().openapi()["paths"]
     assert {path: set(operations) for path, operations in body["paths"].items()} == {
-        path: set(operations) for path, operations in ours.items()
+        path: {*operations, "options"} for path, operations in ours.items()
     }
     validate(body)
 
 
+def _operations(stack: Stack) -> dict[tuple[str, str], Any]:
+    return {(method, path): each for path, of in stack.paths.items() for method, each in of.items()}
+
+
 def test_every_route_but_the_allow_list_takes_an_access_token_with_its_scope(stack: Stack) -> None:
-    operations = {(method, path): each for path, of in stack.paths.items() for method, each in of.items()}
+    operations = {key: each for key, each in _operations(stack).items() if key[0] != "options"}
     assert {key for key, each in operations.items() if each["security"] == []} == WITHOUT_A_TOKEN
     with_token = [each["security"] for key, each in operations.items() if key not in WITHOUT_A_TOKEN]
     assert all(security == [{"AccessToken": ["aws.cognito.signin.user.admin"]}] for security in with_token)
 
 
+def test_what_the_gateway_answers_by_itself_has_the_application_s_headers(stack: Stack) -> None:
+    """Of the one web application: an answer without these is an opaque failure to its script."""
+    origin = {"Fn::Sub": "'${WebOrigin}'"}
+    body = stack.resources["RestApi"]["Properties"]["Body"]
+    for name, answer in body["x-amazon-apigateway-gateway-responses"].items():
+        given = {
+            key.removeprefix("gatewayresponse.header."): each for key, each in answer["responseParameters"].items()
+        }
+        assert given["Access-Control-Allow-Origin"] == origin, name
+        assert given["Access-Control-Expose-Headers"] == f"'{cors.EXPOSED}'", name
+        assert set(SECURITY) <= set(given), name
+    for (method, path), operation in _operations(stack).items():
+        if method == "options":
+            assert operation["security"] == [], path
+            integration = operation["x-amazon-apigateway-integration"]
+            given = integration["responses"]["default"]["responseParameters"]
+            assert integration["type"] == "mock", path
+            assert given["method.response.header.Access-Control-Allow-Origin"] == origin, path
+            assert given["method.response.header.Access-Control-Allow-Headers"] == f"'{cors.REQUEST_HEADERS}'", path
+            assert {key.rpartition(".")[2] for key in given} == set(operation["responses"]["204"]["headers"]), path
+    assert stack.variables("ApiFunction")["FFP_CORS_ORIGINS"] == {"Ref": "WebOrigin"}
+
+
+def test_every_function_knows_whether_it_is_in_production(stack: Stack) -> None:
+    assert {str(stack.variables(name)["FFP_ENV"]) for name in stack.functions} == {"{'Ref': 'Environment'}"}
+
+
 def test_every_route_goes_to_the_alias_that_snapstart_prepared(stack: Stack) -> None:
-    for operations in stack.paths.values():
-        for operation in operations.values():
+    for (method, _), operation in _operations(stack).items():
+        if method != "options":
             integration = operation["x-amazon-apigateway-integration"]
             assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
             assert integration["uri"]["Fn::Sub"][1] == {"Alias": {"Ref": "ApiFunctionAliaslive"}}

@@ -1,0 +1,99 @@
+"""Every environment variable that FFP reads, declared once: what it means, its default, and who cannot do without it.
+
+`infra/settings.py` reads them, `ffp config` shows them, docs/settings.md lists them, and what staging and production
+refuse is in `infra/production.py`. Plain data: a settings library costs a cold start more than all of this.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+# `worker` is a Celery process of a fleet or a laptop, `sqs` a Lambda function on one queue.
+Door = Literal["api", "worker", "sqs", "relay", "sweeper", "migrate"]
+ENVIRONMENTS = ("local", "dev", "staging", "prod")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`default` is what applies where it is not set, as one would write it; None: nothing, or what `help` says.
+
+    A secret's value is never shown. `needed_by` are the doors that do not start without it in staging and production.
+    """
+
+    name: str
+    help: str
+    default: str | None = None
+    unit: str = ""
+    secret: bool = False
+    needed_by: tuple[Door, ...] = ()
+
+
+_ALL = (
+    Setting(
+        "FFP_ENV", "Where this runs: local, dev, staging or prod. The last two refuse development values.", "local"
+    ),
+    Setting(
+        "FFP_DATABASE_URL",
+        "PostgreSQL as ffp_app, under row-level security.",
+        secret=True,
+        needed_by=("api", "worker", "sqs"),
+    ),
+    Setting(
+        "FFP_RELAY_DATABASE_URL",
+        "PostgreSQL as ffp_relay: job metadata of every tenant, nothing else.",
+        secret=True,
+        needed_by=("relay", "sweeper"),
+    ),
+    Setting(
+        "FFP_OPS_DATABASE_URL",
+        "PostgreSQL as ffp_ops: job metadata, dead letters and audit log of every tenant, nobody's answers.",
+        secret=True,
+    ),
+    Setting(
+        "FFP_ADMIN_DATABASE_URL",
+        "PostgreSQL as a role that may become ffp_owner: migrations and shipped content.",
+        secret=True,
+        needed_by=("migrate",),
+    ),
+    Setting("FFP_POOL_SIZE", "Most connections of one process to PostgreSQL.", "8"),
+    Setting(
+        "FFP_CURSOR_KEY",
+        "Signs the cursors of lists, 16 characters or more. Not set: made from FFP_DATABASE_URL.",
+        secret=True,
+        needed_by=("api",),
+    ),
+    Setting(
+        "FFP_CORS_ORIGINS",
+        "Origins of web applications that may call the API, exact, separated by commas; empty for none. Not set: the"
+        " web application's development server where FFP_ENV is local, else none.",
+    ),
+    Setting("FFP_READ_TIMEOUT_S", "How long a request's body may take to arrive.", "20", "seconds"),
+    Setting("FFP_COGNITO_USER_POOL_ID", "The Cognito user pool whose tokens the API takes.", needed_by=("api",)),
+    Setting("FFP_COGNITO_CLIENT_ID", "The only client of that pool whose tokens the API takes.", needed_by=("api",)),
+    Setting("FFP_COGNITO_ISSUER", "What tokens carry as `iss`. Not set: that of the pool in its region."),
+    Setting("FFP_COGNITO_ENDPOINT_URL", "Where Cognito answers instead of AWS: the local stack's emulator."),
+    Setting("FFP_QUEUE_SCORING_URL", "The SQS queue of submissions to score.", needed_by=("api", "worker", "relay")),
+    Setting("FFP_QUEUE_GENERATION_URL", "The SQS queue of programs to generate.", needed_by=("worker", "relay")),
+    Setting("FFP_QUEUE_BULK_URL", "The SQS queue of imports and other bulk work."),
+    Setting("FFP_QUEUE_NOTIFICATIONS_URL", "The SQS queue of notifications to send."),
+    Setting(
+        "FFP_LEASE_S", "How long a claimed job stays another worker's no: longer than any attempt.", "60", "seconds"
+    ),
+    Setting("FFP_VISIBILITY_S", "SQS visibility timeout of the work queues.", "360", "seconds"),
+    Setting("FFP_RELAY", "`off`: a worker process runs neither relay nor sweeper beside its work.", "on"),
+    Setting("FFP_RELAY_PERIOD_S", "How often a worker's own relay and sweeper look.", "5", "seconds"),
+    Setting("FFP_RELAY_GRACE_S", "How old an unpublished job is before the relay takes it.", "10", "seconds"),
+    Setting("FFP_REPUBLISH_AFTER_S", "How long without an end until a message is taken for lost.", "900", "seconds"),
+    Setting("FFP_LOG_LEVEL", "The least that is logged: DEBUG, INFO, WARNING or ERROR.", "INFO"),
+    Setting("FFP_LOG_FORMAT", "`json`, one object a line, or `console`, for reading in a terminal.", "json"),
+    Setting("AWS_REGION", "The region of the queues and the user pool.", "eu-west-2"),
+    Setting("AWS_ENDPOINT_URL", "Where AWS services answer instead of AWS: the local stack's emulator."),
+    Setting("AWS_ENDPOINT_URL_SQS", "The same for SQS alone."),
+    Setting(
+        "AWS_ACCESS_KEY_ID", "Read by the AWS library, where no role of the machine or function gives credentials."
+    ),
+    Setting("AWS_SECRET_ACCESS_KEY", "Goes with AWS_ACCESS_KEY_ID.", secret=True),
+    Setting("FFP_DATA_DIR", "Where the local stack keeps everything.", ".ffp"),
+    Setting("FFP_POSTGRES_BIN", "A directory with other PostgreSQL programs than the local stack's own."),
+)
+
+SETTINGS = {setting.name: setting for setting in _ALL}
