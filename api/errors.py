@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from api import rates
 from api.context import request_id
 from domain import errors
 from domain.assessments import errors as templates
@@ -27,6 +28,7 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.InvalidAnswers: 422,
     errors.UnsafeEdit: 422,
     errors.Forbidden: 403,
+    errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     templates.NotSubmitted: 409,
     templates.TemplateNotADraft: 409,
@@ -155,6 +157,8 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.AlreadySubmitted):
         headers["Location"] = f"/v1/jobs/{error.job_id}"
+    if isinstance(error, errors.TooManyRequests):
+        headers |= {"Retry-After": str(error.retry_after_s)} | rates.fields(error.allowance)
     if isinstance(error, errors.Unavailable | errors.RequestInFlight):
         headers["Retry-After"] = "1"
     if isinstance(error, errors.Unavailable):

@@ -7,6 +7,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from domain.assessments.issues import Issue
     from domain.programs.changes import Refusal
+    from domain.tenancy import Allowance
 
 
 class DomainError(Exception):
@@ -89,6 +90,17 @@ class UnsafeEdit(DomainError):
 class Forbidden(DomainError):
     code = "forbidden"
     detail = "Your role does not allow this."
+
+
+class TooManyRequests(DomainError):
+    """More than a quota allows. After `retry_after_s` whole seconds the next one passes, if no other comes first."""
+
+    code = "too_many_requests"
+    detail = "That was too often. Repeat the request after Retry-After."
+
+    def __init__(self, retry_after_s: int, allowance: "Allowance | None" = None) -> None:
+        self.retry_after_s = retry_after_s
+        self.allowance = allowance
 
 
 class Unavailable(DomainError):

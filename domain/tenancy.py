@@ -63,3 +63,14 @@ class Principal:
     role: str
     tenant_id: UUID | None
     user_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a quota of `limit` requests in `window_s` seconds; after `reset_s` seconds all of it is there."""
+
+    policy: str
+    limit: int
+    window_s: int
+    remaining: int
+    reset_s: int

@@ -75,7 +75,7 @@ def _in_tenant(columns: list[str], target: str, target_columns: list[str]) -> Fo
 
 tenants = _table(
     "tenants", _id("id", key=True), Column("slug", Text, nullable=False, unique=True), _text("name"), _text("kind"),
-    _json("settings", "{}"), _at("created_at"),
+    _json("settings", "{}"), _at("created_at"), _int("requests_per_minute", default=1000),
 )  # fmt: skip
 
 users = _table(
@@ -90,6 +90,11 @@ principals = _table(
     "principals", Column("sub", Text, primary_key=True), _id("tenant_id", null=True), _id("user_id", null=True),
     Column("staff_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")), _text("staff_role", null=True), _at("created_at"), _in_tenant(["user_id"], "users", ["id"]),
     Index("principals_user_idx", "tenant_id", "user_id"), schema="identity",
+)  # fmt: skip
+
+buckets = _table(
+    "buckets", Column("bucket", Text, primary_key=True), Column("subject", Text, primary_key=True),
+    Column("full_at", DateTime(timezone=True), nullable=False), schema="identity",
 )  # fmt: skip
 
 templates = _table(
