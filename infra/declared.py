@@ -69,6 +69,30 @@ _ALL = (
     Setting("FFP_READ_TIMEOUT_S", "How long a request's body may take to arrive.", "20", "seconds"),
     Setting("FFP_COGNITO_USER_POOL_ID", "The Cognito user pool whose tokens the API takes.", needed_by=("api",)),
     Setting("FFP_COGNITO_CLIENT_ID", "The only client of that pool whose tokens the API takes.", needed_by=("api",)),
+    Setting(
+        "FFP_COGNITO_REGISTRATION_CLIENT_ID",
+        "The client of that pool that registers people: it has a secret, and nobody signs in with it.",
+        needed_by=("api",),
+    ),
+    Setting(
+        "FFP_COGNITO_DOMAIN_URL",
+        "Where the pool's own sign-in pages are. Not set: FFP_COGNITO_ENDPOINT_URL.",
+        needed_by=("api",),
+    ),
+    Setting(
+        "FFP_AUTH_QUOTAS",
+        "How often one may sign in, register and so on: `login=10/30/60` is 10 an account and 30 an address each 60"
+        " seconds. Separated by spaces; what is not named keeps its default.",
+        "login=10/30/60 register=5/20/3600 confirm=10/30/3600 resend=5/20/3600 forgot=5/20/3600 reset=10/30/3600"
+        " refresh=30/120/60",
+    ),
+    Setting(
+        "FFP_EVEN_ANSWER_S",
+        "How long an answer that must not tell whether there is an account takes at the least.",
+        "1",
+        "seconds",
+    ),
+    Setting("FFP_REGISTRATION_KEPT_H", "How long a registration that nobody confirms is kept.", "48", "hours"),
     Setting("FFP_COGNITO_ISSUER", "What tokens carry as `iss`. Not set: that of the pool in its region."),
     Setting("FFP_COGNITO_ENDPOINT_URL", "Where Cognito answers instead of AWS: the local stack's emulator."),
     Setting("FFP_QUEUE_SCORING_URL", "The SQS queue of submissions to score.", needed_by=("api", "worker", "relay")),

@@ -75,6 +75,7 @@ def _malformed() -> Iterator[Offence]:
     readers: tuple[Callable[[], object], ...] = (
         settings.environment, settings.cors_origins, settings.read_timeout_s, settings.pool_size, settings.lease_s,
         settings.visibility_s, settings.relay_period_s, settings.relay_grace_s, settings.republish_after_s,
+        settings.auth_quotas, settings.even_answer_s, settings.registration_kept_h,
     )  # fmt: skip
     for read in readers:
         try:
@@ -130,7 +131,7 @@ def _log_format(value: str) -> str | None:
 # A pattern of names, and what it says to a value: a reason, or nothing.
 _CHECKS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     (r"FFP_(\w+_)?DATABASE_URL", _database),
-    (r"AWS_ENDPOINT_URL\w*|FFP_COGNITO_(ENDPOINT_URL|ISSUER)|FFP_QUEUE_\w+_URL", _address),
+    (r"AWS_ENDPOINT_URL\w*|FFP_COGNITO_(ENDPOINT_URL|DOMAIN_URL|ISSUER)|FFP_QUEUE_\w+_URL", _address),
     ("FFP_CORS_ORIGINS", _origins),
     ("FFP_CURSOR_KEY", _cursor_key),
     ("AWS_ACCESS_KEY_ID", _access_key),

@@ -11,6 +11,7 @@ from infra.declared import ENVIRONMENTS, SETTINGS
 QUEUES = ("scoring", "generation", "bulk", "notifications")
 # The single-page application's development server and its preview of a build.
 _LOCAL_ORIGINS = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173,http://127.0.0.1:4173"
+_QUOTA = re.compile(r"(\w+)=([1-9][0-9]{0,4})/([1-9][0-9]{0,4})/([1-9][0-9]{0,4})")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -157,6 +158,52 @@ def cognito() -> CognitoSettings:
         endpoint_url=endpoint,
         region=region,
     )
+
+
+def registration_client_id() -> str:
+    """The client that registers people. It may write the attributes that say who somebody is, so it has a secret."""
+    return _required("FFP_COGNITO_REGISTRATION_CLIENT_ID")
+
+
+def cognito_domain_url() -> str:
+    """Where the user pool's own pages are: /oauth2/authorize, /oauth2/token, /logout."""
+    return (_given("FFP_COGNITO_DOMAIN_URL") or cognito().endpoint_url or _required("FFP_COGNITO_DOMAIN_URL")).rstrip(
+        "/"
+    )
+
+
+@dataclass(frozen=True)
+class AuthQuota:
+    """How many of one kind of request in `window_s` seconds: of one account, and of one network address."""
+
+    account: int
+    address: int
+    window_s: int
+
+
+def auth_quotas() -> dict[str, AuthQuota]:
+    """By kind of request: login, register, confirm, resend, forgot, reset, refresh."""
+    found: dict[str, AuthQuota] = {}
+    kinds = _QUOTA.findall(SETTINGS["FFP_AUTH_QUOTAS"].default or "")
+    for each in (SETTINGS["FFP_AUTH_QUOTAS"].default or "").split() + (_given("FFP_AUTH_QUOTAS") or "").split():
+        given = _QUOTA.fullmatch(each)
+        if given is None or not any(given[1] == kind for kind, *_ in kinds):
+            raise SettingMissing("FFP_AUTH_QUOTAS must be such as login=10/30/60, separated by spaces")
+        found[given[1]] = AuthQuota(int(given[2]), int(given[3]), int(given[4]))
+    return found
+
+
+def even_answer_s() -> float:
+    """What an answer takes at the least that must not tell whether there is an account."""
+    return _seconds("FFP_EVEN_ANSWER_S")
+
+
+def registration_kept_h() -> float:
+    """After how many hours without its code a registration is taken back."""
+    value = _given("FFP_REGISTRATION_KEPT_H") or ""
+    if not value.isdecimal() or not 24 <= int(value) <= 720:  # noqa: PLR2004 - a code is good for a day; a month
+        raise SettingMissing("FFP_REGISTRATION_KEPT_H must be a whole number of hours from 24 to 720")
+    return float(value)
 
 
 def lease_s() -> float:
