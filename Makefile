@@ -1,7 +1,7 @@
 # Everything runs from here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run dev test test-long check lock clean
+.PHONY: help setup setup-dev run dev test test-long check audit lock clean
 
 # The Python that the environments have, else the newest that FFP is tested on, or the one you choose: PYTHON=.
 PYTHON ?= $(shell for each in .venv/bin/python python3.13 python3.12 python3.11 python3; do \
@@ -33,12 +33,17 @@ test: setup-dev ## Run the tests (ARGS="-k name")
 test-long: setup-dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
 
-check: setup-dev ## Lint, format, types, import rules
+check: setup-dev ## Lint, format, types, import rules, security; known vulnerabilities where a service can be asked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive api cli domain infra migrations workers requirements
 	$(if $(wildcard template.yaml),$(BIN)/cfn-lint template.yaml)
+	$(BIN)/python requirements/audit.py
+
+audit: setup-dev ## Look for known vulnerabilities in the dependencies; fails where no service can be asked
+	$(BIN)/python requirements/audit.py --strict
 
 # One resolution for all: the smaller locks take their versions from the development lock.
 lock: setup-dev ## Compile the lock files anew (UPGRADE=--upgrade for newer versions)

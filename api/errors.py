@@ -145,7 +145,7 @@ def _http(code: str, details: Sequence[ProblemDetail] = (), headers: Mapping[str
 
 
 def _domain(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, errors.DomainError)  # noqa: S101 - registered for this class
+    assert isinstance(error, errors.DomainError)  # noqa: S101 # nosec B101 # registered for this class
     status = STATUS_OF[type(error)]
     details: list[ProblemDetail] = []
     headers: dict[str, str] = {}
@@ -167,13 +167,13 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
 
 
 def _http_problem(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HttpProblem)  # noqa: S101
+    assert isinstance(error, HttpProblem)  # noqa: S101 # nosec B101
     return _http(error.code, error.details, error.headers)
 
 
 def _framework(_: Request, error: Exception) -> JSONResponse:
     """What Starlette itself raises: no route, wrong method, body over the limit."""
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)  # noqa: S101 # nosec B101
     code = {404: "no_such_route", 405: "method_not_allowed", 413: "body_too_large"}.get(
         error.status_code, "malformed_request"
     )
@@ -182,7 +182,7 @@ def _framework(_: Request, error: Exception) -> JSONResponse:
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
     """Pydantic's findings without its `input`: where and which rule, never what was sent."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)  # noqa: S101 # nosec B101
     details = []
     for found in error.errors()[:50]:
         place, *path = found["loc"]

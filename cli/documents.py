@@ -52,7 +52,7 @@ def parse_yaml(text: str) -> Any:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise Unreadable("nested too deep")
-        return yaml.load(text, Loader=Loader)  # noqa: S506  a safe loader without its dates
+        return yaml.load(text, Loader=Loader)  # nosec B506 # noqa: S506  a safe loader without its dates
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise Unreadable(f"not YAML: see line {mark.line + 1}" if mark else "not YAML") from None

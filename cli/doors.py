@@ -29,4 +29,4 @@ def worker(reload: Reload = False) -> None:
 
 
 def _become(command: list[str]) -> None:
-    os.execv(command[0], command)  # noqa: S606 - no shell is what we want
+    os.execv(command[0], command)  # noqa: S606 # nosec B606 # no shell is what we want

@@ -18,6 +18,7 @@ STRICT = ("staging", "prod")
 _CURSOR_KEY_LENGTH = 16
 # As AWS makes them; those of its documentation end with EXAMPLE, and emulators take any word.
 _ACCESS_KEY = re.compile(r"A[KS]IA[A-Z0-9]{12,}(?<!EXAMPLE)")
+_ANY = "0.0.0.0"  # noqa: S104 # nosec B104 # refused, not listened on
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -105,7 +106,7 @@ def _address(value: str) -> str | None:
         return "is not a URL"
     if parts.scheme != "https":
         return "must begin with https://"
-    if host in {"", "::", "::1", "0.0.0.0", "localhost"} or host.endswith(".localhost") or host.startswith("127."):  # noqa: S104 - refused here
+    if host in {"", "::", "::1", _ANY, "localhost"} or host.endswith(".localhost") or host.startswith("127."):
         return "points to this machine: that is the local stack's emulator"
     return None
 

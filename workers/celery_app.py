@@ -90,7 +90,7 @@ def _run(task: Task, name: str, job_id: str) -> None:
     delivery = (task.request.properties or {}).get("delivery_info", {})
     received = delivery.get("sqs_message", {})
     count = int(received.get("Attributes", {}).get("ApproximateReceiveCount", 1))
-    pause = backoff_s(count, random.random())  # noqa: S311
+    pause = backoff_s(count, random.random())  # noqa: S311 # nosec B311 # spreads retries
     try:
         deliver(message_from(name, job_id, task.request.get("ffp")))
     except Unreadable:

@@ -19,7 +19,7 @@ from infra.local.ports import LOOPBACK, free_port
 
 REGION = "eu-west-2"
 ACCESS_KEY = "local"
-SECRET_KEY = "local"  # noqa: S105 - opens nothing but the emulator on this machine
+SECRET_KEY = "local"  # noqa: S105 # nosec B105 # opens nothing but the emulator on this machine
 SERVICES = ("sqs", "cognito-idp", "sts")
 
 _START_S = 20.0

@@ -26,7 +26,7 @@ def main(options: str, *command: str) -> None:
         become(asked["uid"], asked["gid"], reach=asked["reach"])
     if "parent" in asked:
         end_with(asked["parent"], asked["death_signal"])
-    os.execv(command[0], command)  # noqa: S606 - the stack's own commands, and no shell
+    os.execv(command[0], command)  # noqa: S606 # nosec B606 # the stack's own commands, and no shell
 
 
 def become(uid: int, gid: int, *, reach: bool) -> None:
