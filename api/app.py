@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors, sections
+from api import errors, rates, sections
 from api.middleware import Envelope
-from api.waiting import JobWatch
+from api.streams import Streams
+from api.waiting import ChangeWatch
 from infra import database, production, settings
 
 _DESCRIPTION = """Assessments and exercise programs for physiotherapy and fitness.
@@ -22,8 +23,8 @@ FFP is not a medical device."""
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """A server's life. Mangum runs without it: there a waiter polls, and the pool opens by first use."""
     sections.load(app)
-    watch: JobWatch = app.state.watch
-    async with watch.listening():
+    streams: Streams = app.state.streams
+    async with streams.watch.listening():
         yield
     database.close()
 
@@ -41,10 +42,11 @@ def create_app() -> FastAPI:
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
     )
-    app.state.watch = JobWatch()
+    app.state.streams = Streams(ChangeWatch())
     app.state.loaded = set()
     errors.install(app)
     app.add_middleware(sections.Sections, application=app)
+    app.add_middleware(rates.Rates)
     app.add_middleware(Envelope, origins=settings.cors_origins(), read_timeout_s=settings.read_timeout_s())
     _describe_problems(app)
     return app

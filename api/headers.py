@@ -11,6 +11,7 @@ from domain.errors import StaleRevision
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 _ANY_TAG = re.compile(r'(?:W/)?("[^"]*")')
+_EVENT = re.compile(r"[0-9]{1,20}")
 _PREFERENCE = re.compile(r'(?:[^,"]|"[^"]*")+')
 _WAIT = re.compile(r'\s*wait\s*=\s*("?)([0-9]+)\1\s*(?:;|$)', re.IGNORECASE)
 _MAX_PREFER = 500
@@ -67,7 +68,17 @@ def _wait(prefer: Lines = None) -> int:
     return 0
 
 
+def _last_event(last_event_id: Lines = None) -> str:
+    """What the client has seen; "" when it is new, or says something that was never an id of ours."""
+    match last_event_id:
+        case [value] if _EVENT.fullmatch(value):
+            return value
+        case _:
+            return ""
+
+
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
 IfMatch = Annotated[int, Depends(_revision)]
 IfNoneMatch = Annotated[frozenset[str], Depends(_known)]
 PreferWait = Annotated[int, Depends(_wait)]
+LastEventId = Annotated[str, Depends(_last_event)]

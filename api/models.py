@@ -113,6 +113,7 @@ def job_body(job: Job) -> JobBody:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        estimate_s=job.estimate_s,
         result=result,
         error=JobError(code=job.error_code or "unknown", reference=job.id) if failed else None,
         links=links,

@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
-Stage = Literal["scoring", "generating"]
+Stage = Literal["scoring", "generating", "sending"]
 # How far the clinician's review of the job's program is; None where the tenant asks for none.
 Review = Literal["pending", "approved", "rejected"]
 
@@ -33,10 +33,14 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
 )
 
 # The stages of a job, by its kind and in their order.
-STAGES_OF: dict[str, tuple[Stage, ...]] = {"assessment": ("scoring", "generating")}
+STAGES_OF: dict[str, tuple[Stage, ...]] = {"assessment": ("scoring", "generating"), "email": ("sending",)}
 # The task that does a stage, and the queue its message goes to.
-TASK_OF: dict[Stage, str] = {"scoring": "assessments.score", "generating": "programs.generate"}
-QUEUE_OF: dict[Stage, str] = {"scoring": "scoring", "generating": "generation"}
+TASK_OF: dict[Stage, str] = {
+    "scoring": "assessments.score",
+    "generating": "programs.generate",
+    "sending": "emails.send",
+}
+QUEUE_OF: dict[Stage, str] = {"scoring": "scoring", "generating": "generation", "sending": "notifications"}
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 
 
@@ -66,7 +70,9 @@ class Job:
     traceparent: str | None
     created_at: datetime
     started_at: datetime | None
+    updated_at: datetime
     finished_at: datetime | None
+    estimate_s: float | None = None  # seconds to the end, where it was asked for and something honest can be said
 
     @property
     def is_final(self) -> bool:

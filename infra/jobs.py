@@ -1,6 +1,7 @@
 """Jobs in PostgreSQL."""
 
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from domain.jobs import STAGES_OF, Job, LeaseLost, Message, Stage, Transient
 from domain.records import Claim, Submission, SubmissionClaim
 from infra.rows import Row, TenantConnection
 
-_JOB = tuple(f.name for f in fields(Job))
+_JOB = tuple(f.name for f in fields(Job) if f.name != "estimate_s")
 _SUBMISSION = tuple(f.name for f in fields(Submission))
 
 
@@ -25,10 +26,11 @@ def job_columns(composite: str, prefix: str) -> str:
 
 
 def job_from(row: Row, prefix: str = "") -> Job:
-    return Job(**{name: row[f"{prefix}{name}"] for name in _JOB})
+    return Job(**{name: row[f"{prefix}{name}"] for name in _JOB}, estimate_s=row.get("estimate_s"))
 
 
-_READ = f"select {', '.join(_JOB)} from app.read_job(%s, %s, %s, %s)"  # noqa: S608 - our own column names
+_COLUMNS = ", ".join(_JOB)
+_READ = f"select {_COLUMNS}, app.estimate_s(j) as estimate_s from app.read_job(%s, %s, %s, %s) j"  # noqa: S608 - our own names
 _CANCEL = f"select {', '.join(_JOB)} from app.cancel_job(%s, %s, %s, %s, %s)"  # noqa: S608
 _CLAIM = f"""select outcome, retry_in, template_id, score, settings, {columns("job", _JOB, "job_")},
     {columns("submission", _SUBMISSION, "submission_")} from app.claim_job(%s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
@@ -40,6 +42,23 @@ class JobRepository:
 
     def read(self, job_id: UUID) -> Job:
         return self._one(self._connection.read(_READ, (job_id,)))
+
+    def under_way(self) -> list[Job]:
+        """The caller's own that have not ended, oldest change first, the last hundred."""
+        return self._own("status in ('queued', 'running', 'retrying', 'dead')")
+
+    def changed(self, since: datetime) -> list[Job]:
+        """The caller's own that have changed after `since`, oldest change first, the last hundred."""
+        return self._own("updated_at > %s", since)
+
+    def _own(self, which: str, *params: object) -> list[Job]:
+        context = self._connection.context
+        rows = self._connection.execute(
+            f"""select {_COLUMNS}, app.estimate_s(j) as estimate_s from jobs j
+                where tenant_id = %s and user_id = %s and {which} order by updated_at desc limit 100""",  # noqa: S608
+            (context.tenant_id, context.user_id, *params),
+        )
+        return [job_from(row) for row in reversed(rows)]
 
     def cancel(self, job_id: UUID, request_id: str) -> Job:
         return self._one(self._connection.finish(_CANCEL, (job_id, request_id)))

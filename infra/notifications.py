@@ -1,5 +1,6 @@
 """Notifications in PostgreSQL. Row-level security shows everybody their own, whatever their role."""
 
+from datetime import datetime
 from uuid import UUID
 
 from domain.errors import NotFound
@@ -24,6 +25,15 @@ class NotificationRepository:
 
     def page(self, window: Window, *, unread: bool) -> Page[Notification]:
         return _OWN.page(self._connection, (*self._owner, unread), window, lambda row: Notification(**row))
+
+    def since(self, moment: datetime) -> list[Notification]:
+        """The caller's own made after `moment`, oldest first, at most 100."""
+        rows = self._connection.execute(
+            f"""select {_COLUMNS} from notifications where tenant_id = %s and user_id = %s and created_at > %s
+                order by created_at, id limit 100""",  # noqa: S608
+            (*self._owner, moment),
+        )
+        return [Notification(**row) for row in rows]
 
     def mark_read(self, notification_id: UUID) -> Notification:
         """Once read, it keeps the time of the first reading."""

@@ -50,6 +50,12 @@ def relay(publish: Callable[[Sequence[Message]], list[Message]], *, grace_s: flo
     return len(sent)
 
 
+def measure_pace() -> None:
+    """Note how long each stage takes at present and what waits for it: where estimates come from."""
+    with _transaction() as connection:
+        connection.execute("select app.measure_pace()")
+
+
 def sweep(*, republish_after_s: float, limit: int = 500) -> dict[str, int]:
     """Put back what got stuck. Returns counts by what was done.
 

@@ -6,6 +6,7 @@ from infra import logs, outbox, production, settings
 
 
 def sweep() -> dict[str, int]:
+    outbox.measure_pace()
     counts = outbox.sweep(republish_after_s=settings.republish_after_s())
     if any(counts.values()):
         logs.info("swept", **counts)

@@ -11,13 +11,14 @@ from api.auth import TenantUser
 from api.bodies import StrictRoute
 from api.context import request_id
 from api.errors import HttpProblem, responses
-from api.headers import IfNoneMatch, PreferWait, etag, unchanged
+from api.headers import IfNoneMatch, LastEventId, PreferWait, etag, unchanged
 from api.models import JobBody, job_body
-from api.waiting import JobWatch
+from api.streams import STREAM, Event, Streams
 from domain.errors import Unavailable
 from domain.jobs import Job
 from domain.tenancy import Context
 from infra.database import unit_of_work
+from infra.listener import Change
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 RETRY_AFTER_S = "1"
@@ -29,15 +30,22 @@ def read_job(user: Context, job_id: UUID) -> Job:
         return uow.jobs.read(job_id)
 
 
+def _kept(user: Context, job_id: UUID) -> Job:
+    job = read_job(user, job_id)
+    if job.finished_at is not None and datetime.now(UTC) - job.finished_at > KEPT:
+        raise HttpProblem("job_gone")
+    return job
+
+
 async def wait_for(request: Request, user: Context, job: Job, seconds: int) -> Job:
     """The job once it has ended, or as it is after `seconds`. Never worse than not to wait: where the database fails
     meanwhile, the job as it was. (After a submit a 503 would even be wrong: the answers are stored.)
     """
     if not seconds or job.is_final:
         return job
-    watch: JobWatch = request.app.state.watch
+    streams: Streams = request.app.state.streams
     try:
-        return await watch.until_final(job, lambda: run_in_threadpool(read_job, user, job.id), seconds)
+        return await streams.watch.until_final(job, lambda: run_in_threadpool(read_job, user, job.id), seconds)
     except Unavailable:
         return job
 
@@ -71,13 +79,37 @@ async def get_job(
     """Always 200 while the job is kept, however it ended; 410 when that is 30 days ago. With `Prefer: wait=N` (at most
     20 s) it answers as soon as the job has ended.
     """
-    job = await run_in_threadpool(read_job, user, job_id)
-    if job.finished_at is not None and datetime.now(UTC) - job.finished_at > KEPT:
-        raise HttpProblem("job_gone")
+    job = await run_in_threadpool(_kept, user, job_id)
     job = await wait_for(request, user, job, wait)
     if unchanged(known, job.revision):
         return Response(status_code=304, headers=_headers(job) | applied(wait))
     return job_response(job, headers=applied(wait))
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a job",
+    response_class=Response,
+    responses=responses(401, 403, 404, 410, 429, 503) | STREAM | {204: {"description": "It has ended, as you know"}},
+)
+async def follow_job(job_id: UUID, request: Request, user: TenantUser, known: LastEventId) -> Response:
+    """Server-sent events named `job`: the job as it is, and again whenever it changes, until it has ended. An event's
+    id is the job's revision, so that a client which comes again with Last-Event-ID gets what is new and nothing twice.
+    """
+    job = await run_in_threadpool(_kept, user, job_id)
+    if job.is_final and known == str(job.revision):
+        return Response(status_code=204)
+
+    async def look(_: frozenset[Change] | None) -> list[Event]:
+        nonlocal known
+        job = await run_in_threadpool(read_job, user, job_id)
+        if known == str(job.revision):
+            return []
+        known = str(job.revision)
+        return [Event(known, "job", job_body(job).model_dump_json(), last=job.is_final)]
+
+    streams: Streams = request.app.state.streams
+    return streams.respond(job_id, user, look)
 
 
 @router.post(

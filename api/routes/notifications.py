@@ -40,7 +40,7 @@ class NotificationList(ListBody):
     items: list[NotificationBody]
 
 
-def _body(notification: Notification) -> NotificationBody:
+def notification_body(notification: Notification) -> NotificationBody:
     title, text = TEXTS[notification.kind]
     return NotificationBody(
         id=notification.id,
@@ -72,7 +72,7 @@ def list_notifications(user: TenantUser, limit: Limit = 50, cursor: Cursor = Non
     paging = Paging("/v1/notifications", user, limit, cursor, {"unread": "true"} if unread else None)
     with unit_of_work(user) as uow:
         page = uow.notifications.page(paging.window, unread=unread)
-    return paging.respond(NotificationList, page, [_body(notification) for notification in page.items])
+    return paging.respond(NotificationList, page, [notification_body(notification) for notification in page.items])
 
 
 @router.post(
@@ -83,4 +83,4 @@ def list_notifications(user: TenantUser, limit: Limit = 50, cursor: Cursor = Non
 def read_notification(notification_id: UUID, user: TenantUser) -> NotificationBody:
     """The same again when it has been read before: `read_at` stays the first time."""
     with unit_of_work(user) as uow:
-        return _body(uow.notifications.mark_read(notification_id))
+        return notification_body(uow.notifications.mark_read(notification_id))
