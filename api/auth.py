@@ -1,16 +1,20 @@
 """Who asks. The token is verified here; membership is PostgreSQL's word, on every request."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api import rates
 from api.context import request_id
 from api.errors import HttpProblem
 from domain import permissions
-from domain.errors import Forbidden, Unavailable
+from domain.errors import Forbidden, TooManyRequests, Unavailable
 from domain.tenancy import Actor, ContentAdmin, Context, Operator, Principal
-from infra import database, logs
+from infra import logs, membership
+
+if TYPE_CHECKING:
+    from infra import tokens
 
 _bearer = HTTPBearer(auto_error=False, description="A Cognito access token, as POST /v1/auth/login gives it.")
 
@@ -18,22 +22,45 @@ _bearer = HTTPBearer(auto_error=False, description="A Cognito access token, as P
 def principal(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Principal:
-    """Raises Forbidden where the table of permissions does not let this role call this operation."""
+    """Who asks, counted against their tenant's quota.
+
+    Raises TooManyRequests, and Forbidden where the table of permissions does not let this role call this operation.
+    """
+    verified = _verified(request, credentials)
+    admission = membership.open_request(verified.subject)
+    if admission is None:
+        raise _refused()
+    who = admission.principal
+    if verified.tenant is not None and verified.tenant != str(who.tenant_id):
+        # Ours by its signature, and of another tenant than its subject: an alarm counts this line.
+        logs.error("token_tenant_mismatch", tenant_id=str(who.tenant_id), user_id=str(who.user_id))
+        raise _refused()
+    rates.count(request.scope, admission.token)
+    if admission.retry_after_s:
+        logs.info("throttled", tenant_id=str(who.tenant_id))
+        raise TooManyRequests(admission.retry_after_s)
+    permissions.require(request.scope["route"].name, who.role)
+    return who
+
+
+def _verified(request: Request, credentials: HTTPAuthorizationCredentials | None) -> "tokens.Verified":
     from infra import tokens  # noqa: PLC0415 - cryptography is a tenth of a cold start, and the first token's to pay
 
+    if len(request.headers.getlist("authorization")) > 1:  # what is in front of us may have looked at the other one
+        raise _refused()
     if credentials is None:
         raise HttpProblem("unauthenticated", headers={"WWW-Authenticate": "Bearer"})
     try:
-        subject = tokens.subject_of(credentials.credentials)
+        return tokens.verify(credentials.credentials)
     except tokens.InvalidToken:
-        subject = None
+        raise _refused() from None
     except tokens.KeysUnavailable:
         raise Unavailable("signing keys") from None
-    found = database.open_request(subject) if subject else None
-    if found is None:
-        raise HttpProblem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-    permissions.require(request.scope["route"].name, found.role)
-    return found
+
+
+def _refused() -> HttpProblem:
+    """Which check failed is nobody's to know."""
+    return HttpProblem("unauthenticated", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def tenant_user(who: Annotated[Principal, Depends(principal)]) -> Context:

@@ -9,10 +9,10 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import ConnectionPool
 
 from domain import errors
-from domain.tenancy import Actor, Context, Operator, Principal
+from domain.tenancy import Actor, Context, Operator
 from infra import settings
 from infra.assessments import AssessmentRepository
 from infra.business import BusinessRepository
@@ -27,8 +27,6 @@ from infra.templates import TemplateRepository
 ActorT = TypeVar("ActorT", bound=Actor)
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
 _OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
-# What a server says on connections that it ends (57P01 and on); some are cut without a word, and have no SQLSTATE.
-_GONE: Final = ("57P", "08")
 
 
 @cache
@@ -247,31 +245,6 @@ def _transaction(
                 connection.end(commit=False)
             raise
         connection.end(commit=True)
-
-
-def open_request(subject: str) -> Principal | None:
-    """Who a verified token's subject is now: membership as the database has it, not as the token remembers it.
-
-    One autocommitted statement. Repeated once on fresh connections if the server was restarted in between.
-    """
-    with translated():
-        try:
-            return _open_request(subject)
-        except (PoolTimeout, TooManyRequests):  # to wait once more would only lengthen the queue
-            raise
-        except psycopg.OperationalError as error:
-            if error.sqlstate is not None and not error.sqlstate.startswith(_GONE):
-                raise
-            pool().check()
-            return _open_request(subject)
-
-
-def _open_request(subject: str) -> Principal | None:
-    with pool().connection() as raw:
-        row = raw.execute("select tenant_id, user_id, role from app.open_request(%s)", (subject,)).fetchone()
-    if row is None:
-        return None
-    return Principal(subject, row["role"], row["tenant_id"], row["user_id"])
 
 
 def is_ready() -> bool:

@@ -7,7 +7,8 @@ The tenants' own throttle is taken with the membership instead, in the same stat
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import psycopg
 
@@ -23,6 +24,15 @@ class Quota:
 
     limit: int
     window_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A token that can be given back; `full_at` is what the database said of its bucket then."""
+
+    subject: str
+    full_at: datetime
+    allowance: Allowance
 
 
 def take(bucket: str, subject: str, quota: Quota) -> None:
@@ -45,6 +55,21 @@ def take(bucket: str, subject: str, quota: Quota) -> None:
         raise TooManyRequests(
             row["retry_s"], Allowance(bucket, quota.limit, quota.window_s, row["remaining"], row["reset_s"])
         )
+
+
+def give_back(token: Taken) -> Allowance:
+    """Undo what an answer that costs nothing was counted as. Returns what is left then."""
+    was = token.allowance
+    try:
+        with translated(), pool().connection() as raw:
+            row = raw.execute(
+                "select remaining, reset_s from app.return_token(%s, %s, %s, %s, %s)",
+                (was.policy, token.subject, was.limit, was.window_s, token.full_at),
+            ).fetchone()
+    except (Unavailable, psycopg.Error) as error:
+        unavailable(error)
+        return was
+    return replace(was, remaining=row["remaining"], reset_s=row["reset_s"]) if row else was
 
 
 def unavailable(error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import dataclass
 from functools import cache
 
 import jwt
@@ -14,6 +15,8 @@ _LEEWAY_S = 30
 _REFRESH_S = 10
 _RETRY_S = 1
 _MAX_TOKEN = 8_192
+# In access tokens only where a trigger of the pool puts it there.
+_TENANT_CLAIM = "custom:tenantId"
 
 
 class InvalidToken(Exception):
@@ -22,6 +25,15 @@ class InvalidToken(Exception):
 
 class KeysUnavailable(Exception):
     """The key set cannot be fetched and none is cached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A valid access token. `tenant` is what it claims where it claims one: membership has to agree."""
+
+    subject: str
+    issued_at: int
+    tenant: str | None
 
 
 class _Keys:
@@ -64,8 +76,8 @@ def _keys(url: str) -> _Keys:
     return _Keys(url)
 
 
-def subject_of(token: str) -> str:
-    """The `sub` of a valid access token of our client. Raises InvalidToken, or KeysUnavailable."""
+def verify(token: str) -> Verified:
+    """A valid access token of our client. Raises InvalidToken, or KeysUnavailable."""
     cognito = settings.cognito()
     if len(token) > _MAX_TOKEN:
         raise InvalidToken
@@ -80,11 +92,13 @@ def subject_of(token: str) -> str:
             # Access tokens carry no audience: Cognito names the client in `client_id`.
             options={"require": ["exp", "iat", "sub", "iss"], "verify_aud": False},
         )
-    except (jwt.PyJWTError, ValueError, RecursionError):
+        issued_at = int(claims["iat"])
+    except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
         raise InvalidToken from None
     if claims.get("token_use") != "access" or claims.get("client_id") != cognito.client_id:
         raise InvalidToken
     subject = str(claims["sub"])
     if not (subject.isascii() and subject.isprintable()):
         raise InvalidToken
-    return subject
+    tenant = claims.get(_TENANT_CLAIM)
+    return Verified(subject, issued_at, None if tenant is None else str(tenant))

@@ -107,7 +107,8 @@ OPEN_REQUEST = """
 drop function app.open_request;
 
 -- Who a verified token's subject is, and one token of their tenant's throttle (staff: of their own) for this request.
--- `p_throttled` false: without the token. The caller asks that way where the throttle itself has failed.
+-- `p_throttled` false: without it. The caller asks that way where the throttle itself has failed, which costs a round
+-- trip then; to catch the failure in here would cost a subtransaction always.
 create function app.open_request(p_sub text, p_throttled boolean default true)
 returns table (tenant_id uuid, user_id uuid, role text, tenant_kind text,
                bucket text, requests_per_minute integer, taken boolean, remaining integer, reset_s integer,
