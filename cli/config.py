@@ -7,10 +7,26 @@ import typer
 
 from infra.declared import SETTINGS, Door, Setting
 
+_HEAD = """# Settings
+
+FFP is configured by environment variables alone. This page is made from infra/declared.py:
+`ffp config --format markdown > docs/settings.md`.
+
+`ffp config` shows what applies where it runs; of a secret, only whether it is set. Where `FFP_ENV` is `staging` or
+`prod`, a process ends at its start with a line for each setting that is only fit for a laptop: a database URL without
+`sslmode=verify-full`, an endpoint or queue that is not `https` or is on this machine, credentials that AWS never made,
+a cursor key that is missing or short, an origin that is `*`, not `https` or on this machine, logs for a terminal, and
+what is missing of what the process needs. `ffp config --check --for api` says the same, and ends with 1.
+
+| variable | what it means | default | needed by |
+|---|---|---|---|
+"""
+
 
 class Format(StrEnum):
     table = "table"
     json = "json"
+    markdown = "markdown"
 
 
 class Process(StrEnum):
@@ -25,7 +41,9 @@ class Process(StrEnum):
 
 def config(
     *,
-    shape: Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")] = Format.table,
+    shape: Annotated[
+        Format, typer.Option("--format", help="A table to read, JSON, or docs/settings.md.")
+    ] = Format.table,
     check: Annotated[
         bool, typer.Option("--check", help="Say what FFP_ENV refuses of it instead; end with 1 if anything.")
     ] = False,
@@ -38,6 +56,9 @@ def config(
 
     if check:
         _check(process)
+        return
+    if shape is Format.markdown:
+        typer.echo(page(), nl=False)
         return
     rows = [_row(setting, settings.values()) for setting in SETTINGS.values()]
     if shape is Format.json:
@@ -66,6 +87,18 @@ def _row(setting: Setting, values: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def page() -> str:
+    """docs/settings.md: the declarations, without anything of this machine."""
+    lines = [_HEAD]
+    for setting in SETTINGS.values():
+        default = f"`{setting.default}`" if setting.default is not None else ""
+        unit = f" {setting.unit}" if default and setting.unit else ""
+        secret = " Secret." if setting.secret else ""
+        needed = ", ".join(setting.needed_by)
+        lines.append(f"| `{setting.name}` | {setting.help}{secret} | {default}{unit} | {needed} |\n")
+    return "".join(lines)
+
+
 def _print(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -73,7 +106,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("setting", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "setting")
     for row in rows:
         value = row["value"] or ""
         unit = {"seconds": " s"}.get(row["unit"] or "", "") if value else ""

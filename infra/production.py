@@ -113,7 +113,7 @@ def _address(value: str) -> str | None:
 
 def _origins(value: str) -> str | None:
     if "*" in value:
-        return "must name each origin: no *"
+        return "must name each origin: no pattern"
     return next(filter(None, (_address(origin.strip()) for origin in value.split(",") if origin.strip())), None)
 
 
@@ -132,7 +132,7 @@ def _log_format(value: str) -> str | None:
 # A pattern of names, and what it says to a value: a reason, or nothing.
 _CHECKS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     (r"FFP_(\w+_)?DATABASE_URL", _database),
-    (r"AWS_ENDPOINT_URL\w*|FFP_COGNITO_(ENDPOINT_URL|DOMAIN_URL|ISSUER)|FFP_QUEUE_\w+_URL", _address),
+    (r"AWS_ENDPOINT_URL\w*|(?!.*DATABASE_URL)\w+_URL|FFP_COGNITO_ISSUER", _address),
     ("FFP_CORS_ORIGINS", _origins),
     ("FFP_CURSOR_KEY", _cursor_key),
     ("AWS_ACCESS_KEY_ID", _access_key),
