@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from api import rates
 from api.context import request_id
 from domain import errors
+from domain.accounts import PASSWORD_RULES
 from domain.assessments import errors as templates
 from infra import logs
 
@@ -27,7 +28,14 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.IdempotencyKeyReused: 422,
     errors.InvalidAnswers: 422,
     errors.UnsafeEdit: 422,
+    errors.SessionEnded: 401,
+    errors.ExpiredCode: 422,
+    errors.WeakPassword: 422,
+    errors.WrongCode: 422,
     errors.Forbidden: 403,
+    errors.AlreadyHasAccount: 409,
+    errors.LastOwner: 409,
+    errors.InvitationNotOpen: 410,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     templates.NotSubmitted: 409,
@@ -46,7 +54,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "malformed_request": (400, "Malformed request", "The request cannot be read. `errors` says why."),
     "idempotency_key_missing": (400, "Idempotency key missing", "Send one Idempotency-Key: 1 to 200 ASCII characters."),
     "unauthenticated": (401, "Not signed in", "Send a valid access token: Authorization: Bearer <token>."),
-    "wrong_credentials": (401, "Wrong credentials", "The e-mail address or the password is wrong."),
+    "wrong_credentials": (401, "Wrong credentials", "The address or the password is wrong, or not confirmed."),
     "no_such_route": (404, "No such address", "There is nothing at this address. See /openapi.json."),
     "method_not_allowed": (405, "Method not allowed", "This address does not take this method. See the Allow header."),
     "request_timeout": (408, "Request too slow", "The rest of the request did not arrive in time. Send it again."),
@@ -57,6 +65,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "headers_too_large": (431, "Headers too large", "Send fewer or shorter headers."),
     "revision_required": (428, "Revision required", "Send If-Match with the ETag of the version you have read."),
     "job_gone": (410, "Job gone", "The job ended long ago and is not kept any more."),
+    "too_many_streams": (429, "Too many streams", "Close one of your event streams, or wait for Retry-After."),
     "internal_error": (500, "Internal error", "Something went wrong on our side. It is recorded by its request id."),
 }  # fmt: skip
 
@@ -153,6 +162,8 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
         details = [ProblemDetail(pointer=i.pointer, code=i.code, message=i.message) for i in error.issues]
     if isinstance(error, templates.Refused):
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.reasons]
+    if isinstance(error, errors.WeakPassword):
+        details = [ProblemDetail(pointer=error.pointer, code=f, message=PASSWORD_RULES[f]) for f in error.faults]
     if isinstance(error, errors.UnsafeEdit):
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.AlreadySubmitted):

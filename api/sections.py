@@ -13,12 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 # First segment of the path after /v1 -> the modules of api.routes with routes below it.
 MODULES: dict[str, tuple[str, ...]] = {
     "assessments": ("assessments", "fhir"),
-    "auth": ("auth",),
-    "business": ("business",),
+    "auth": ("auth", "registration"),
+    "business": ("business", "audit"),
     "errors": ("errors",),
+    "events": ("events",),
     "health": ("health",),
     "jobs": ("jobs",),
+    "me": ("preferences", "audit",),
     "notifications": ("notifications",),
+    "ops": ("ops_audit",),
     "programs": ("programs", "reviews", "fhir"),
     "reviews": ("reviews",),
     "templates": ("templates", "fhir"),

@@ -87,6 +87,34 @@ class UnsafeEdit(DomainError):
         self.refusals = refusals
 
 
+class WeakPassword(DomainError):
+    """`faults` are keys of domain.accounts.PASSWORD_RULES; none where only the user pool knows."""
+
+    code = "weak_password"
+    detail = "The password cannot be used. `errors` names each rule that it breaks."
+
+    def __init__(self, faults: Sequence[str], pointer: str = "/password") -> None:
+        self.faults = faults
+        self.pointer = pointer
+
+
+class WrongCode(DomainError):
+    """Also where there is no such account, or nothing to confirm: never told apart."""
+
+    code = "wrong_code"
+    detail = "The code is wrong. Look at the newest e-mail, or ask for another code."
+
+
+class ExpiredCode(DomainError):
+    code = "expired_code"
+    detail = "The code is too old, or none was asked for. Ask for another one."
+
+
+class SessionEnded(DomainError):
+    code = "session_ended"
+    detail = "The session has ended. Sign in again."
+
+
 class Forbidden(DomainError):
     code = "forbidden"
     detail = "Your role does not allow this."
@@ -101,6 +129,25 @@ class TooManyRequests(DomainError):
     def __init__(self, retry_after_s: int, allowance: "Allowance | None" = None) -> None:
         self.retry_after_s = retry_after_s
         self.allowance = allowance
+
+
+class LastOwner(DomainError):
+    code = "last_owner"
+    detail = "A business has an owner. Transfer the ownership to somebody else first."
+
+
+class InvitationNotOpen(DomainError):
+    """The token is of an invitation that was revoked, has expired, or was replaced; or it is of none."""
+
+    code = "invitation_not_open"
+    detail = "This invitation does not work any more. Ask whoever sent it for another one."
+
+
+class AlreadyHasAccount(DomainError):
+    """Said to who has the token only, which came to the address in question."""
+
+    code = "already_has_account"
+    detail = "There is an FFP account with this e-mail address in another place. A person belongs to one."
 
 
 class Unavailable(DomainError):

@@ -5,14 +5,15 @@ their own. An operation that is in neither table answers nobody.
 """
 
 from domain.errors import Forbidden
-from domain.tenancy import CARE_ROLES, OWNING_ROLES, PEOPLE
+from domain.tenancy import CARE_ROLES, OWNING_ROLES, PEOPLE, STAFF_ROLES
 
 CONTENT = frozenset({"content_admin"})
 OPERATORS = frozenset({"operator"})
 EDITORS = CARE_ROLES | {"individual"}  # PostgreSQL's app.edits_templates() says the same
 
 # Without a token.
-PUBLIC = frozenset({"live", "ready", "login", "get_error"})
+AUTH = frozenset({"get_auth_config", "login", "refresh", "register", "confirm", "resend", "forgot", "reset"})
+PUBLIC = AUTH | frozenset({"live", "ready", "get_error"})
 
 ALLOWED: dict[str, frozenset[str]] = {
     # templates
@@ -37,6 +38,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "get_result": PEOPLE,
     "get_questionnaire_response": PEOPLE,
     "get_job": PEOPLE,
+    "follow_job": PEOPLE,
+    "follow_events": PEOPLE,
     "cancel_job": PEOPLE,
     # programs and their review
     "list_programs": PEOPLE,
@@ -47,11 +50,18 @@ ALLOWED: dict[str, frozenset[str]] = {
     "approve_program": CARE_ROLES,
     "reject_program": CARE_ROLES,
     # people
+    "logout": PEOPLE | STAFF_ROLES,
     "list_notifications": PEOPLE,
     "read_notification": PEOPLE,
+    "get_preferences": PEOPLE,
+    "change_preferences": PEOPLE,
     # the business
     "get_settings": CARE_ROLES,
     "change_settings": OWNING_ROLES,
+    # the audit log
+    "list_audit": OWNING_ROLES,
+    "list_my_audit": PEOPLE,
+    "list_ops_audit": OPERATORS,
 }
 
 

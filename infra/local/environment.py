@@ -10,7 +10,7 @@ from infra.local.identities import UserPool
 from infra.local.postgres import EmbeddedPostgres
 from infra.settings import QUEUES
 
-# Seconds. Short, so that on a laptop a killed worker's job is taken over while one watches. Each may be set
+# Seconds where a number. Short, so that on a laptop a killed worker's job is taken over while one watches. Each may be set
 # in the environment of `ffp up`, as may everything else listed here.
 TUNABLES = {
     "FFP_VISIBILITY_S": "30",
@@ -18,6 +18,8 @@ TUNABLES = {
     "FFP_RELAY_PERIOD_S": "2",
     "FFP_RELAY_GRACE_S": "3",
     "FFP_REPUBLISH_AFTER_S": "45",
+    "FFP_MAIL_FROM": "FFP <no-reply@ffp.example>",
+    "FFP_WEB_URL": "http://localhost:5173",
     "FFP_LOG_LEVEL": "INFO",
     "FFP_LOG_FORMAT": "console",
 }
@@ -62,6 +64,7 @@ def stack_environment(
         "FFP_COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.pool_id}",
         "FFP_COGNITO_USER_POOL_ID": pool.pool_id,
         "FFP_COGNITO_CLIENT_ID": pool.client_id,
+        "FFP_COGNITO_REGISTRATION_CLIENT_ID": pool.registration_client_id,
         **{name: tunable(name) for name in TUNABLES},
     }
 
