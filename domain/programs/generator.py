@@ -14,7 +14,7 @@ from domain.programs.problem import Problem, Week, WeekSolver, objective, proble
 from domain.programs.rules import LEAST_SHARE, REASSESS_WEEK, RELAXATION_ORDER, SHARE_STEP
 from domain.programs.spec import ProgramSpec
 from domain.programs.support import Support, support_of
-from domain.programs.volume import milder, volume
+from domain.programs.volume import milder, repetitions, volume
 from domain.programs.weeks import program_weeks
 
 
@@ -30,9 +30,12 @@ def generate(spec: ProgramSpec, library: Library, solve: WeekSolver = greedy_wee
 
     `solve` finds the peak week; workers pass the exact solver, everything else takes the greedy. A solver that finds
     nothing, or whose plan the independent checker refuses, is replaced by the greedy, and the plan says so.
+
+    More pain never means more volume; nor more reps, unless the week found cannot keep that too (a milder plan that
+    is nearly all holds has next to none).
     """
     easier = milder(spec, library)
-    limit = None if easier is None else volume(generate(easier, library, solve), library)
+    less_pain = None if easier is None else generate(easier, library, solve)
     pool = eligible(spec, library)
     support = support_of(spec, library, pool)
     for relaxed in _attempts():
@@ -40,11 +43,22 @@ def generate(spec: ProgramSpec, library: Library, solve: WeekSolver = greedy_wee
         if not set(problem.groups) <= {candidate.group for candidate in problem.candidates}:
             continue  # no week can hold a movement that nobody may be offered
         for week in _weeks(problem, solve):
+            more_reps = []
             for plan in _plans(spec, library, problem, pool, support, week, relaxed):
-                within = limit is None or all(v <= most for v, most in zip(volume(plan, library), limit, strict=True))
-                if within and not check(plan, spec, library):
+                if less_pain is not None and _exceeds(volume(plan, library), volume(less_pain, library)):
+                    continue
+                if less_pain is not None and _exceeds(repetitions(plan), repetitions(less_pain)):
+                    more_reps.append(plan)
+                elif not check(plan, spec, library):
+                    return plan
+            for plan in more_reps:
+                if not check(plan, spec, library):
                     return plan
     raise NoFeasibleProgram
+
+
+def _exceeds(values: tuple[int, ...], limits: tuple[int, ...]) -> bool:
+    return any(value > limit for value, limit in zip(values, limits, strict=True))
 
 
 def _attempts() -> Iterator[tuple[str, ...]]:

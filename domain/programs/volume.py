@@ -2,7 +2,7 @@
 
 from domain.programs.dosing import work_s
 from domain.programs.library import Library
-from domain.programs.plan import Plan, Week
+from domain.programs.plan import Item, Plan, Week
 from domain.programs.spec import ProgramSpec, ceiling_of, rungs_of
 from domain.programs.vocabulary import Severity
 
@@ -27,20 +27,23 @@ def milder(spec: ProgramSpec, library: Library) -> ProgramSpec | None:
 
 
 def volume(plan: Plan, library: Library) -> tuple[int, ...]:
-    """What more pain must not raise, week by week: of the main work sets times reps (or seconds of a hold), seconds
-    under work, and reps alone (holds left out); and the reps of every line, warm-up included.
-    """
-    return tuple(amount for week in plan.weeks for amount in _of_week(week, library))
+    """Main work of each week in two measures: sets times reps (or seconds of a hold), and seconds under work."""
+    found = []
+    for week in plan.weeks:
+        main = [(item, item.reps or item.seconds or 0) for item in _items(week) if item.role == "main"]
+        found.append(sum(item.sets * size for item, size in main))
+        found.append(sum(item.sets * work_s(library.by_id[item.exercise], size) for item, size in main))
+    return tuple(found)
 
 
-def _of_week(week: Week, library: Library) -> tuple[int, int, int, int]:
-    size = work = reps = all_reps = 0
-    for session in week.sessions:
-        for item in session.items:
-            each = item.reps or item.seconds or 0
-            all_reps += item.sets * (item.reps or 0)
-            if item.role == "main":
-                size += item.sets * each
-                work += item.sets * work_s(library.by_id[item.exercise], each)
-                reps += item.sets * (item.reps or 0)
-    return size, work, reps, all_reps
+def repetitions(plan: Plan) -> tuple[int, ...]:
+    """Reps of each week, holds left out: of the main work, and of every line."""
+    found = []
+    for week in plan.weeks:
+        reps = [(item.role, item.sets * (item.reps or 0)) for item in _items(week)]
+        found += [sum(count for role, count in reps if role == "main"), sum(count for _, count in reps)]
+    return tuple(found)
+
+
+def _items(week: Week) -> list[Item]:
+    return [item for session in week.sessions for item in session.items]
