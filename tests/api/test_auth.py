@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from infra import tokens
 from infra.local import clients
+from infra.local.emulator import ACCESS_KEY, SECRET_KEY
 from infra.local.identities import Login, ensure_logins, ensure_pool
 from tests import cluster
 from tests.api.problems import SECRET, assert_problem, nothing_changes
@@ -260,6 +261,8 @@ def signed_up(db: Database, person: Make, monkeypatch: pytest.MonkeyPatch) -> Pe
         "FFP_COGNITO_ISSUER": f"https://cognito-idp.eu-west-2.amazonaws.com/{pool.pool_id}",
         "FFP_COGNITO_USER_POOL_ID": pool.pool_id,
         "FFP_COGNITO_CLIENT_ID": pool.client_id,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     }.items():
         monkeypatch.setenv(name, value)
     forget()
