@@ -27,7 +27,7 @@ def principal(
     Raises TooManyRequests, and Forbidden where the table of permissions does not let this role call this operation.
     """
     verified = _verified(request, credentials)
-    admission = membership.open_request(verified.subject)
+    admission = membership.open_request(verified.subject, verified.issued_at)
     if admission is None:
         raise _refused()
     who = admission.principal

@@ -24,8 +24,9 @@ class Admission:
     retry_after_s: int
 
 
-def open_request(subject: str) -> Admission | None:
-    """Who a verified token's subject is: membership as the database has it, not as the token remembers it.
+def open_request(subject: str, issued_at: int) -> Admission | None:
+    """Who a verified token's subject is: membership as the database has it, not as the token remembers it. None also
+    where their sessions have ended since `issued_at` (seconds since 1970).
 
     One autocommitted statement, so that requests of a tenant wait for its throttle's row as short as can be and a
     rollback refunds nothing. Repeated once on fresh connections if the server was restarted in between, and once
@@ -33,30 +34,30 @@ def open_request(subject: str) -> Admission | None:
     """
     with translated():
         try:
-            return _repeated(subject, throttled=True)
+            return _repeated(subject, issued_at, throttled=True)
         except psycopg.Error as error:
             if "identity.take" not in str(error):  # the server's text names the function it was in
                 raise
-            admission = _repeated(subject, throttled=False)
+            admission = _repeated(subject, issued_at, throttled=False)
             throttle.unavailable(error)
             return admission
 
 
-def _repeated(subject: str, *, throttled: bool) -> Admission | None:
+def _repeated(subject: str, issued_at: int, *, throttled: bool) -> Admission | None:
     try:
-        return _asked(subject, throttled=throttled)
+        return _asked(subject, issued_at, throttled=throttled)
     except (PoolTimeout, TooManyRequests):  # to wait once more would only lengthen the queue
         raise
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(_GONE):
             raise
         pool().check()
-        return _asked(subject, throttled=throttled)
+        return _asked(subject, issued_at, throttled=throttled)
 
 
-def _asked(subject: str, *, throttled: bool) -> Admission | None:
+def _asked(subject: str, issued_at: int, *, throttled: bool) -> Admission | None:
     with pool().connection() as raw:
-        row = raw.execute("select * from app.open_request(%s, %s)", (subject, throttled)).fetchone()
+        row = raw.execute("select * from app.open_request(%s, %s, %s)", (subject, issued_at, throttled)).fetchone()
     if row is None:
         return None
     principal = Principal(subject, row["role"], row["tenant_id"], row["user_id"])

@@ -177,6 +177,43 @@ begin
 end $$;
 """
 
+OPEN_REQUEST = """
+drop function app.open_request;
+
+-- As 0005 has it, and with the second in which the token was issued: one from before the end of its sessions is nobody's.
+create function app.open_request(p_sub text, p_issued_at bigint, p_throttled boolean default true)
+returns table (tenant_id uuid, user_id uuid, role text, tenant_kind text,
+               bucket text, requests_per_minute integer, taken boolean, remaining integer, reset_s integer,
+               retry_s integer, full_at timestamptz)
+language plpgsql security definer set search_path = pg_catalog, public as $$
+declare
+    v identity.principals;
+begin
+    select * into v from identity.principals p where p.sub = p_sub;
+    if not found or to_timestamp(p_issued_at) < v.tokens_valid_after then return; end if;
+    if v.staff_role is not null then
+        user_id := v.staff_id;
+        role := v.staff_role;
+        bucket := 'staff';
+        requests_per_minute := 1000;
+    else
+        perform app.set_context(v.tenant_id, v.user_id, 'worker');
+        select u.tenant_id, u.id, u.role, t.kind, 'tenant', t.requests_per_minute
+            into tenant_id, user_id, role, tenant_kind, bucket, requests_per_minute
+            from users u join tenants t on t.id = u.tenant_id
+            where u.tenant_id = v.tenant_id and u.id = v.user_id and u.status = 'active';
+        if not found then return; end if;
+    end if;
+    if p_throttled then
+        select t.taken, t.remaining, t.reset_s, t.retry_s, t.full_at into taken, remaining, reset_s, retry_s, full_at
+            from identity.take(bucket, coalesce(tenant_id, user_id)::text, requests_per_minute, 60, clock_timestamp()) t;
+    end if;
+    return next;
+end $$;
+revoke execute on function app.open_request from public;
+grant execute on function app.open_request to ffp_app;
+"""
+
 SWEEP = """
 -- Registrations to look after: left between two steps some minutes ago, or old. Each is held for a while, so that two
 -- sweepers share them and one that fails is not asked about each minute.
@@ -229,14 +266,9 @@ grant execute on function {FOR_RELAY} to ffp_relay;
 
 
 def upgrade() -> None:
-    for statements in (TABLES, REGISTER, CONFIRM, SWEEP, GRANTS):
+    for statements in (TABLES, REGISTER, CONFIRM, OPEN_REQUEST, SWEEP, GRANTS):
         op.execute(statements)
 
 
 def downgrade() -> None:
-    op.execute(f"drop function {FOR_APP}, app.claim_registrations, app.drop_registration, app.sweep_codes")
-    op.execute("""
-        drop policy tenants_withdraw on tenants;
-        drop table identity.codes, identity.registrations;
-        alter table identity.principals drop column tokens_valid_after;
-    """)
+    raise RuntimeError("tokens that were refused are not taken again, and half a registration is not forgotten")
