@@ -91,9 +91,7 @@ async def measure(stack: Stack, clients: int, crowd: int, changes: int) -> None:
         bare.append(floor.heard[heard] - committed)
     cuts = statistics.quantiles(took, n=100)
     worst = max(statistics.median(bare), 1e-4)
-    print(
-        f"{clients} clients, {changes} changes: p50 {cuts[49] * 1e3:.0f} ms, p99 {cuts[98] * 1e3:.0f} ms after the commit"
-    )
+    print(f"{clients} clients, {changes} changes: p50 {cuts[49] * 1e3:.0f} ms, p99 {cuts[98] * 1e3:.0f} ms")
     print(f"floor (a bare LISTEN): {worst * 1e3:.1f} ms; per client {cuts[98] / clients * 1e6:.0f} us of p99")
 
     following += [asyncio.create_task(follow(url, stack.headers, seen, open_)) for _ in range(crowd - clients)]

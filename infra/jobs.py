@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from domain.dead_letters import Failure
 from domain.errors import NotFound
 from domain.jobs import STAGES_OF, Job, LeaseLost, Message, Stage, Transient
 from domain.records import Claim, Submission, SubmissionClaim
@@ -52,10 +53,11 @@ class JobRepository:
         return self._own("updated_at > %s", since)
 
     def _own(self, which: str, *params: object) -> list[Job]:
+        """Without e-mails, which nobody waits for."""
         context = self._connection.context
         rows = self._connection.execute(
             f"""select {_COLUMNS}, app.estimate_s(j) as estimate_s from jobs j
-                where tenant_id = %s and user_id = %s and {which} order by updated_at desc limit 100""",  # noqa: S608
+                where tenant_id = %s and user_id = %s and kind <> 'email' and {which} order by updated_at desc limit 100""",  # noqa: S608
             (context.tenant_id, context.user_id, *params),
         )
         return [job_from(row) for row in reversed(rows)]
@@ -143,11 +145,30 @@ class JobRepository:
             (job.id, job.stage, job.attempt, result_type, result_id),
         )
 
-    def end_attempt(self, job: Job, outcome: str, code: str) -> None:
+    def end_attempt(self, job: Job, outcome: str, failure: Failure) -> None:
         """End an attempt without its effect: `retry` or `failed`. Raises LeaseLost if it is not ours any more."""
         self._fenced(
-            "select app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s) as held",
-            (job.id, job.stage, job.attempt, outcome, code),
+            "select app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) as held",
+            (
+                job.id,
+                job.stage,
+                job.attempt,
+                outcome,
+                failure.code,
+                failure.error_class,
+                list(failure.frames),
+                failure.signature,
+            ),
+        )
+
+    def revive(self, job_id: UUID) -> None:
+        """Let a dead job be claimed once more. For a unit that is rolled back: what puts a job back for good is a step
+        of a replay.
+        """
+        self._connection.execute(
+            """update jobs set status = 'retrying', max_attempts = attempt + 1, lease_until = null
+               where tenant_id = %s and id = %s and status = 'dead'""",
+            (self._connection.context.tenant_id, job_id),
         )
 
     def _fenced(self, query: str, params: tuple[Any, ...]) -> None:

@@ -16,15 +16,16 @@ branch_labels = None
 depends_on = None
 
 CHANGES = """
--- Payload: kind, tenant, user, id.
+-- Payload: kind, tenant, user, id. Nobody waits for an e-mail.
 create function app.tell_change() returns trigger language plpgsql as $$
 begin
     perform pg_notify('ffp_changes', concat_ws(' ', tg_argv[0], new.tenant_id, new.user_id, new.id));
     return null;
 end $$;
-create trigger jobs_tell_made after insert on jobs for each row execute function app.tell_change('job');
+create trigger jobs_tell_made after insert on jobs for each row
+    when (new.kind <> 'email') execute function app.tell_change('job');
 create trigger jobs_tell_changed after update on jobs for each row
-    when (old.revision is distinct from new.revision) execute function app.tell_change('job');
+    when (old.revision is distinct from new.revision and new.kind <> 'email') execute function app.tell_change('job');
 create trigger notifications_tell after insert on notifications for each row
     execute function app.tell_change('notification');
 create index jobs_user_idx on jobs (tenant_id, user_id, updated_at desc);
