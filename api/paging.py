@@ -8,7 +8,7 @@ from fastapi import Query, Response
 from pydantic import BaseModel, Field
 
 from domain.pages import Key, Page, Window
-from domain.tenancy import Context
+from domain.tenancy import Actor
 from infra import cursor
 
 MOST_ITEMS = 200
@@ -28,7 +28,7 @@ class Paging:
     """The part of a list that one request asks for. Raises InvalidCursor for a cursor of anything else."""
 
     def __init__(
-        self, path: str, user: Context, limit: int, given: str | None, filters: Mapping[str, str] | None = None
+        self, path: str, user: Actor, limit: int, given: str | None, filters: Mapping[str, str] | None = None
     ) -> None:
         self._path = path
         self._query = {"limit": str(limit), **(filters or {})}

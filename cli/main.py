@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import config, database, demo, doctor, doors, plan, program, score, stack, template
+from cli import audit, config, database, demo, doctor, doors, mail, plan, program, score, stack, template, tenant
 from infra.local.errors import LocalStackError
 from infra.settings import SettingMissing
 
@@ -49,6 +49,9 @@ app.command()(plan.plan)
 app.command()(score.score)
 app.add_typer(template.app, name="template")
 app.add_typer(program.app, name="program")
+app.add_typer(audit.app, name="audit")
+app.add_typer(tenant.app, name="tenant")
+app.add_typer(mail.app, name="mail")
 app.command()(doctor.doctor)
 app.command()(config.config)
 app.command()(database.migrate)

@@ -1,11 +1,15 @@
 """What the services need from the outside; infra/ provides it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from domain.assessments.template import Template
+from domain.audit import AuditEntry, AuditFilter
+from domain.emails import Email
 from domain.jobs import Job, Message, Stage
+from domain.members import Member
 from domain.notifications import Notification
 from domain.pages import Page, Window
 from domain.records import (
@@ -23,10 +27,13 @@ from domain.records import (
     TemplateVersion,
     WaitingProgram,
 )
+from domain.rights import Asked, Consent, Document, Erasure, Export, Profile
 from domain.safety.rules import RedFlagRules
-from domain.tenancy import Actor, Context
+from domain.tenancy import Actor, Context, Operator
 
 if TYPE_CHECKING:
+    from domain.failures import Failure
+    from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.programs.library import Library
 
 
@@ -67,6 +74,12 @@ class Assessments(Protocol):
 class Jobs(Protocol):
     def read(self, job_id: UUID) -> Job: ...
 
+    def under_way(self) -> Sequence[Job]:
+        """The caller's own that have not ended, oldest change first."""
+        ...
+
+    def changed(self, since: datetime) -> Sequence[Job]: ...
+
     def cancel(self, job_id: UUID, request_id: str) -> Job: ...
 
     def mark_published(self, job_id: UUID, stage: Stage) -> None: ...
@@ -87,7 +100,7 @@ class Jobs(Protocol):
         """End the job with what this unit has written. Raises LeaseLost."""
         ...
 
-    def end_attempt(self, job: Job, outcome: str, code: str) -> None: ...
+    def end_attempt(self, job: Job, outcome: str, failure: "Failure") -> None: ...
 
 
 class Programs(Protocol):
@@ -133,7 +146,47 @@ class Notifications(Protocol):
         """The caller's own, newest first."""
         ...
 
+    def since(self, moment: datetime) -> Sequence[Notification]:
+        """The caller's own made after `moment`, oldest first."""
+        ...
+
     def mark_read(self, notification_id: UUID) -> Notification: ...
+
+
+class Members(Protocol):
+    def page(self, window: Window, *, role: str | None, status: str | None, search: str | None) -> Page[Member]: ...
+
+    def read(self, member_id: UUID) -> Member:
+        """Leaves a row in the audit log where it is somebody else."""
+        ...
+
+    def get(self, member_id: UUID | None) -> Member: ...
+
+    def change(
+        self, member_id: UUID, revision: int, action: str, *, role: str | None = None, status: str | None = None
+    ) -> Member:
+        """Raises StaleRevision, Forbidden, LastOwner."""
+        ...
+
+    def step_down(self) -> None:
+        """The caller, an owner, becomes an administrator."""
+        ...
+
+    def business_name(self) -> str: ...
+
+
+class Emails(Protocol):
+    def queue(self, kind: str, to_user: UUID | None, to_address: str, params: Mapping[str, str]) -> Job:
+        """An e-mail and its job, in the outbox with this unit. `params` hold no health data."""
+        ...
+
+    def read(self, email_id: UUID | None) -> Email: ...
+
+    def add_token(self, invitation_id: str, token_hash: bytes) -> bool:
+        """Whether the invitation is still open; then this token opens it too."""
+        ...
+
+    def end(self, email_id: UUID | None, status: str, message_id: str | None = None) -> None: ...
 
 
 class Templates(Protocol):
@@ -166,6 +219,37 @@ class Templates(Protocol):
     def safety_rules(self) -> RedFlagRules: ...
 
 
+class AuditLog(Protocol):
+    """Of one tenant, newest first."""
+
+    def page(self, window: Window, wanted: AuditFilter) -> Page[AuditEntry]: ...
+
+    def about_me(self, window: Window) -> Page[AuditEntry]:
+        """What others did to the caller's records, or read of them."""
+        ...
+
+
+class OperatorsAuditLog(Protocol):
+    """Of every tenant, newest first. To read it writes a row of it."""
+
+    def page(self, window: Window, wanted: AuditFilter) -> Page[AuditEntry]: ...
+
+
+class OperationsWork(Protocol):
+    """One transaction of an operator."""
+
+    @property
+    def context(self) -> Operator: ...
+    @property
+    def audit_log(self) -> OperatorsAuditLog: ...
+    @property
+    def jobs(self) -> "OperatorsJobs": ...
+    @property
+    def dead_letters(self) -> "DeadLetters": ...
+    @property
+    def replays(self) -> "Replays": ...
+
+
 class TemplateWork(Protocol):
     """One transaction on templates alone, of a tenant or of a content admin."""
 
@@ -173,6 +257,80 @@ class TemplateWork(Protocol):
     def context(self) -> Actor: ...
     @property
     def templates(self) -> Templates: ...
+
+
+class Profiles(Protocol):
+    """The caller's own."""
+
+    def read(self) -> Profile: ...
+
+    def change(self, revision: int, changes: Mapping[str, str]) -> Profile:
+        """Raises StaleRevision unless the profile still is at `revision`."""
+        ...
+
+    def knows_time_zone(self, name: str) -> bool: ...
+
+
+class Consents(Protocol):
+    def asked(self) -> dict[Document, Asked]:
+        """Every document's text in force, with what the caller said last."""
+        ...
+
+    def said(self) -> list[Consent]:
+        """By the caller, newest first."""
+        ...
+
+    def say(self, consent_id: UUID, document: Document, version: str, *, given: bool) -> Consent: ...
+
+
+class Keys(Protocol):
+    def claim(self, route: str, key: str, body_hash: str) -> dict[str, Any] | None:
+        """What was kept under an idempotency key; None: it is ours. Raises IdempotencyKeyReused, RequestInFlight."""
+        ...
+
+    def keep(self, route: str, key: str, response: dict[str, Any]) -> None: ...
+
+
+class Exports(Protocol):
+    def add(self, export_id: UUID, person: UUID) -> None: ...
+
+    def page(self, person: UUID) -> list[Export]: ...
+
+    def read(self, person: UUID, export_id: UUID) -> Export: ...
+
+    def downloaded(self, export: Export) -> None: ...
+
+    def finish(self, export_id: UUID, size: int, sha256: str, expires_at: datetime) -> None: ...
+
+    def has_person(self, person: UUID) -> bool:
+        """Whether there is somebody here whose records are not erased."""
+        ...
+
+    def rows(self, person: UUID, section: str) -> Iterator[dict[str, Any]]:
+        """All rows of a section, read in parts."""
+        ...
+
+
+class Erasures(Protocol):
+    def schedule(self, delay_s: float) -> Erasure:
+        """Of the caller. Raises LastOwner."""
+        ...
+
+    def add_token(self, person: UUID, token_hash: bytes) -> bool:
+        """Whether it can still be taken back; then who shows this token can."""
+        ...
+
+    def restore(self, person: UUID) -> None:
+        """Raises NotFound where there is nothing to take back any more."""
+        ...
+
+    def begin(self, person: UUID) -> list[str] | None:
+        """The subjects of the person's logins, from where there is no way back; None where nothing is due."""
+        ...
+
+    def erase(self, person: UUID, most: int) -> bool:
+        """Delete about `most` rows; whether they were the last."""
+        ...
 
 
 class UnitOfWork(Protocol):
@@ -193,6 +351,22 @@ class UnitOfWork(Protocol):
     @property
     def business(self) -> Business: ...
     @property
+    def audit_log(self) -> AuditLog: ...
+    @property
     def notifications(self) -> Notifications: ...
     @property
+    def profile(self) -> Profiles: ...
+    @property
+    def consents(self) -> Consents: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def exports(self) -> Exports: ...
+    @property
+    def erasures(self) -> Erasures: ...
+    @property
     def templates(self) -> Templates: ...
+    @property
+    def members(self) -> Members: ...
+    @property
+    def emails(self) -> Emails: ...

@@ -12,14 +12,18 @@ def record(
     subject_type: str,
     subject_id: UUID,
     subject_user_id: UUID | None,
+    *,
+    of_tenant: UUID | None = None,
 ) -> None:
-    """`action` is `<subject>.<past participle>`, such as `assessment.saved`."""
+    """`action` is `<subject>.<past participle>`, such as `assessment.saved`. The row is of the actor's tenant; what an
+    operator does, of the tenant it was done to, or of none.
+    """
     who = connection.context
     connection.execute(
         """insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id,
                subject_user_id, request_id) values (%s, %s, %s, %s, %s, %s, %s, %s)""",
         (
-            who.tenant_id,
+            who.tenant_id or of_tenant,
             who.user_id,
             who.role,
             action,

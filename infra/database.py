@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -15,14 +15,28 @@ from domain import errors
 from domain.tenancy import Actor, Context, Operator
 from infra import settings
 from infra.assessments import AssessmentRepository
+from infra.audit_log import AuditLogRepository, OperatorsAuditLog
 from infra.business import BusinessRepository
+from infra.consents import ConsentRepository
+from infra.emails import EmailRepository
+from infra.erasure import ErasureRepository
+from infra.exports import ExportRepository
+from infra.idempotency import KeyRepository
 from infra.jobs import JobRepository
 from infra.libraries import LibraryRepository
+from infra.me import ProfileRepository
+from infra.members import MemberRepository
 from infra.notifications import NotificationRepository
 from infra.programs import ProgramRepository
 from infra.reviews import ReviewRepository
 from infra.rows import ActorT_co, Connection, Row, TenantConnection
 from infra.templates import TemplateRepository
+from infra.tenants import TenantRepository
+
+if TYPE_CHECKING:
+    from infra.dead_letters import DeadLetterRepository
+    from infra.operations import OperatorsJobs
+    from infra.replays import ReplayRepository
 
 ActorT = TypeVar("ActorT", bound=Actor)
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
@@ -47,11 +61,12 @@ def _opened(url: str, name: str, size: int) -> ConnectionPool[psycopg.Connection
         min_size=1,
         max_size=size,
         timeout=3,
+        max_idle=5,  # nobody who only waits keeps a connection busy, so the pool need not stay as a rush has left it
         max_waiting=200,
         kwargs={
             "autocommit": True,
             "row_factory": dict_row,
-            "options": _OPTIONS,
+            "options": f"{_OPTIONS} -c app.release={settings.release()}",
             "connect_timeout": 3,
             "application_name": name,
         },
@@ -77,6 +92,8 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         match error.sqlstate:
+            case "FF403":
+                raise errors.Forbidden from None
             case "FF404":
                 raise errors.NotFound from None
             case "FF409" if error.diag.message_detail:
@@ -87,6 +104,8 @@ def translated() -> Iterator[None]:
                 raise errors.StaleRevision from None
             case "FF422":
                 raise errors.IdempotencyKeyReused from None
+            case "FF423":
+                raise errors.LastOwner from None
             # Ended for idling in a transaction; a server that has become a standby.
             case "25P03" | "25006":
                 raise errors.Unavailable(type(error).__name__) from None
@@ -131,12 +150,44 @@ class UnitOfWork:
         return BusinessRepository(self._connection)
 
     @cached_property
+    def audit_log(self) -> AuditLogRepository:
+        return AuditLogRepository(self._connection)
+
+    @cached_property
     def notifications(self) -> NotificationRepository:
         return NotificationRepository(self._connection)
 
     @cached_property
+    def members(self) -> MemberRepository:
+        return MemberRepository(self._connection)
+
+    @cached_property
+    def emails(self) -> EmailRepository:
+        return EmailRepository(self._connection)
+
+    @cached_property
     def templates(self) -> TemplateRepository:
         return TemplateRepository(self._connection)
+
+    @cached_property
+    def profile(self) -> ProfileRepository:
+        return ProfileRepository(self._connection)
+
+    @cached_property
+    def consents(self) -> ConsentRepository:
+        return ConsentRepository(self._connection)
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        return KeyRepository(self._connection)
+
+    @cached_property
+    def exports(self) -> ExportRepository:
+        return ExportRepository(self._connection)
+
+    @cached_property
+    def erasures(self) -> ErasureRepository:
+        return ErasureRepository(self._connection)
 
 
 class TemplateWork:
@@ -160,6 +211,33 @@ class OperationsWork:
     @property
     def context(self) -> Operator:
         return self._connection.context
+
+    @cached_property
+    def tenants(self) -> TenantRepository:
+        return TenantRepository(self._connection)
+
+    @cached_property
+    def audit_log(self) -> OperatorsAuditLog:
+        return OperatorsAuditLog(self._connection)
+
+    # Loaded when asked for: operators' requests are few, and no cold start of anybody else should wait for them.
+    @cached_property
+    def jobs(self) -> "OperatorsJobs":
+        from infra.operations import OperatorsJobs  # noqa: PLC0415
+
+        return OperatorsJobs(self._connection)
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetterRepository":
+        from infra.dead_letters import DeadLetterRepository  # noqa: PLC0415
+
+        return DeadLetterRepository(self._connection)
+
+    @cached_property
+    def replays(self) -> "ReplayRepository":
+        from infra.replays import ReplayRepository  # noqa: PLC0415
+
+        return ReplayRepository(self._connection)
 
 
 class _Connection(Connection[ActorT_co], Generic[ActorT_co]):
@@ -255,3 +333,10 @@ def is_ready() -> bool:
     except errors.Unavailable:
         return False
     return True
+
+
+def cancel_erasure(token_hash: bytes, request_id: str) -> bool:
+    """Take back the erasure that this token is of, by whoever holds it. False where there is nothing to take back."""
+    with translated(), pool().connection() as raw:
+        row = raw.execute("select app.cancel_erasure(%s, %s) as canceled", (token_hash, request_id)).fetchone()
+    return row is not None and bool(row["canceled"])

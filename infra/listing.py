@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from domain.pages import Key, Page, Window, page_of
-from infra.rows import Row, TenantConnection
+from domain.tenancy import Actor
+from infra.rows import Connection, Row
 
 Item = TypeVar("Item")
 
@@ -22,7 +23,7 @@ class Listing:
     descending: bool
 
     def page(
-        self, connection: TenantConnection, params: Sequence[Any], window: Window, make: Callable[[Row], Item]
+        self, connection: Connection[Actor], params: Sequence[Any], window: Window, make: Callable[[Row], Item]
     ) -> Page[Item]:
         ascending = self.descending == window.backwards
         past = f" and ({', '.join(self.keys)}) {'>' if ascending else '<'} ({', '.join(['%s'] * len(self.keys))})"

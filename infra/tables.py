@@ -9,11 +9,13 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Table,
@@ -22,7 +24,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.schema import SchemaItem
 
 metadata = MetaData(
@@ -58,6 +60,14 @@ def _int(name: str, *, null: bool = False, default: int | None = None, key: bool
     )
 
 
+def _big(name: str, *, default: int | None = None) -> Column[object]:
+    return Column(name, BigInteger, nullable=False, server_default=None if default is None else str(default))
+
+
+def _bytes(name: str) -> Column[object]:
+    return Column(name, LargeBinary, nullable=False)
+
+
 def _json(name: str, default: str | None = None) -> Column[object]:
     return Column(name, JSONB, nullable=False, server_default=default)
 
@@ -81,8 +91,9 @@ tenants = _table(
 users = _table(
     "users", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
     _text("email"), _text("display_name", default=""), _text("role"), _text("status", default="active"),
-    _id("parent_business_id", null=True), _at("created_at"),
-    _in_tenant(["parent_business_id"], "users", ["id"]),
+    _id("parent_business_id", null=True), _at("created_at"), _json("preferences", "{}"), _int("revision", default=1),
+    _text("locale", default="en"), _text("time_zone", default="UTC"),
+    _in_tenant(["parent_business_id"], "users", ["id"]), Index("users_joined_idx", "tenant_id", "created_at", "id"),
 )  # fmt: skip
 Index("users_email_key", users.c.tenant_id, text("lower(email)"), unique=True)
 
@@ -95,6 +106,68 @@ principals = _table(
 buckets = _table(
     "buckets", Column("bucket", Text, primary_key=True), Column("subject", Text, primary_key=True),
     Column("full_at", DateTime(timezone=True), nullable=False), schema="identity",
+)  # fmt: skip
+
+invitations = _table(
+    "invitations", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
+    _text("email"), _text("name", default=""), _text("role"), _text("status", default="open"), _id("invited_by"),
+    _id("user_id", null=True), _at("created_at"),
+    Column("expires_at", DateTime(timezone=True), nullable=False), _at("decided_at", null=True),
+    _in_tenant(["invited_by"], "users", ["id"]), _in_tenant(["user_id"], "users", ["id"]),
+    Index("invitations_made_idx", "tenant_id", text("created_at desc"), "id"),
+)  # fmt: skip
+Index("invitations_open_key", invitations.c.tenant_id, text("lower(email)"), unique=True,
+      postgresql_where=text("status = 'open'"))  # fmt: skip
+
+invitation_tokens = _table(
+    "invitation_tokens", Column("token_hash", LargeBinary, primary_key=True), _id("tenant_id"), _id("invitation_id"),
+    _at("created_at"),
+    ForeignKeyConstraint(["tenant_id", "invitation_id"], ["invitations.tenant_id", "invitations.id"],
+                         ondelete="CASCADE"),
+    Index("invitation_tokens_invitation_idx", "tenant_id", "invitation_id"), schema="identity",
+)  # fmt: skip
+
+emails = _table(
+    "emails", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
+    _id("user_id", null=True), _text("address"), _text("kind"), _json("params", "{}"),
+    _text("status", default="queued"), _text("message_id", null=True), _at("created_at"), _at("sent_at", null=True),
+    Index("emails_created_idx", "created_at", postgresql_using="brin"),
+    _in_tenant(["user_id"], "users", ["id"]),
+)  # fmt: skip
+
+consent_texts = _table(
+    "consent_texts", Column("document", Text, primary_key=True), Column("version", Text, primary_key=True),
+    _text("content_hash"), _text("title"), _text("body"), _at("published_at"),
+)  # fmt: skip
+
+consents = _table(
+    "consents", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _text("document"), _text("version"),
+    Column("given", Boolean, nullable=False), _at("at"), _text("request_id", null=True),
+    _in_tenant(["user_id"], "users", ["id"]),
+    ForeignKeyConstraint(["document", "version"], ["consent_texts.document", "consent_texts.version"]),
+    Index("consents_user_idx", "tenant_id", "user_id", "document", text("at desc")),
+)  # fmt: skip
+
+exports = _table(
+    "exports", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _id("requested_by"),
+    _text("status", default="preparing"), Column("size", BigInteger, nullable=True), _text("sha256", null=True),
+    _at("created_at"), _at("finished_at", null=True),
+    Column("expires_at", DateTime(timezone=True), nullable=False, server_default=text("now() + interval '7 days'")),
+    _in_tenant(["user_id"], "users", ["id"]), _in_tenant(["requested_by"], "users", ["id"]),
+    Index("exports_user_idx", "tenant_id", "user_id", text("id desc")), Index("exports_expiry_idx", "expires_at"),
+)  # fmt: skip
+
+erasures = _table(
+    "erasures", _id("tenant_id", key=True), _id("user_id", key=True), _at("requested_at"),
+    Column("due_at", DateTime(timezone=True), nullable=False), _at("begun_at", null=True),
+    _in_tenant(["user_id"], "users", ["id"]), Index("erasures_due_idx", "due_at"), schema="identity",
+)  # fmt: skip
+
+erasure_tokens = _table(
+    "erasure_tokens", Column("token_hash", LargeBinary, primary_key=True), _id("tenant_id"), _id("user_id"),
+    ForeignKeyConstraint(["tenant_id", "user_id"], ["identity.erasures.tenant_id", "identity.erasures.user_id"],
+                         ondelete="CASCADE"),
+    Index("erasure_tokens_user_idx", "tenant_id", "user_id"), schema="identity",
 )  # fmt: skip
 
 templates = _table(
@@ -154,9 +227,11 @@ jobs = _table(
     _int("max_attempts", default=5), _int("revision", default=1), _at("lease_until", null=True),
     _at("published_at", null=True), _text("result_type", null=True), _id("result_id", null=True),
     _text("review", null=True), _text("error_code", null=True), _text("correlation_id"), _text("traceparent", null=True), _at("created_at"),
-    _at("started_at", null=True), _at("updated_at"), _at("finished_at", null=True),
+    _at("started_at", null=True), _at("updated_at"), _at("finished_at", null=True), _int("deaths", default=0),
+    _int("replays", default=0),
     UniqueConstraint("tenant_id", "assessment_id"), _in_tenant(["assessment_id"], "assessments", ["id"]),
     Index("jobs_unpublished_idx", "updated_at", postgresql_where=text(f"published_at is null and {_OPEN}")),
+    Index("jobs_user_idx", "tenant_id", "user_id", text("updated_at desc")),
     Index("jobs_open_idx", "updated_at", postgresql_where=text(_OPEN)),
     Index("jobs_subject_key", "tenant_id", "kind", "subject_id", unique=True,
           postgresql_where=text("status in ('queued', 'running', 'retrying', 'dead')")),
@@ -165,7 +240,17 @@ jobs = _table(
 attempts = _table(
     "attempts", _id("tenant_id", key=True), _id("job_id", key=True), Column("stage", Text, primary_key=True),
     _int("number", key=True), _text("worker"), _at("started_at"), _at("ended_at", null=True),
-    _text("outcome", null=True), _text("error_code", null=True), _in_tenant(["job_id"], "jobs", ["id"]),
+    _text("outcome", null=True), _text("error_code", null=True), _text("error_class", null=True),
+    Column("frames", ARRAY(Text), nullable=True), _text("signature", null=True),
+    Column("release", Text, nullable=True, server_default=text("NULLIF(current_setting('app.release', true), '')")),
+    _in_tenant(["job_id"], "jobs", ["id"]),
+    Index("attempts_started_idx", "started_at", postgresql_using="brin"),
+    Index("attempts_ended_idx", "ended_at", postgresql_where=text("outcome = 'succeeded'")),
+)  # fmt: skip
+
+stage_pace = _table(
+    "stage_pace", Column("stage", Text, primary_key=True), _int("waiting"), _int("workers"),
+    Column("duration_s", Double, nullable=True), _at("measured_at"),
 )  # fmt: skip
 
 programs = _table(
@@ -199,6 +284,7 @@ notifications = _table(
     _text("subject_type"), _id("subject_id"), _at("created_at"), _at("read_at", null=True),
     _in_tenant(["user_id"], "users", ["id"]),
     Index("notifications_user_idx", "tenant_id", "user_id", text("created_at desc"), "id"),
+    Index("notifications_read_idx", "read_at", postgresql_where=text("read_at is not null")),
 )  # fmt: skip
 
 idempotency_keys = _table(
@@ -214,4 +300,77 @@ audit_log = _table(
     _id("subject_user_id", null=True), _text("request_id", null=True),
     UniqueConstraint("tenant_id", "id", postgresql_nulls_not_distinct=True),
     Index("audit_log_subject_idx", "tenant_id", "subject_user_id", "id"),
+    Index("audit_log_time_idx", "tenant_id", "at", "id"), Index("audit_log_at_idx", "at", "id"),
+)  # fmt: skip
+
+audit_chain = _table(
+    "audit_chain", Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=True), _big("position"),
+    _big("audit_id"), _bytes("row_hash"), _bytes("hash"), _at("sealed_at"),
+    UniqueConstraint("tenant_id", "position", name="audit_chain_tenant_id_position_key", postgresql_nulls_not_distinct=True),
+    UniqueConstraint("tenant_id", "audit_id", name="audit_chain_tenant_id_audit_id_key", postgresql_nulls_not_distinct=True),
+    _in_tenant(["audit_id"], "audit_log", ["id"]),
+)  # fmt: skip
+
+audit_heads = _table(
+    "audit_heads", Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=True), _big("length"),
+    _bytes("hash"), _big("retired", default=0), _bytes("anchor"), _at("sealed_at"), _big("told", default=0), _at("announced_at", null=True),
+    UniqueConstraint("tenant_id", postgresql_nulls_not_distinct=True),
+)  # fmt: skip
+
+audit_unsealed = _table(
+    "audit_unsealed", _id("tenant_id", null=True), _big("audit_id"), Index("audit_unsealed_idx", "audit_id"),
+)  # fmt: skip
+
+dead_letters = _table(
+    "dead_letters", Column("tenant_id", Uuid, ForeignKey("tenants.id"), nullable=True), _id("id"),
+    _id("job_id", null=True), _text("kind", null=True), _text("stage", null=True), _text("queue", null=True),
+    _text("correlation_id", null=True), _text("error_code"), _text("error_class", null=True),
+    Column("frames", ARRAY(Text), nullable=True), _text("signature"), _text("fingerprint"), _text("release"),
+    _text("state", default="open"), _text("resolution", null=True), _int("times_seen", default=1),
+    _int("replays", default=0), _at("first_seen_at"), _at("last_seen_at"), _at("changed_at"),
+    UniqueConstraint("tenant_id", "id", postgresql_nulls_not_distinct=True), _in_tenant(["job_id"], "jobs", ["id"]),
+    Index("dead_letters_job_key", "tenant_id", "job_id", "stage", unique=True,
+          postgresql_where=text("job_id is not null")),
+    Index("dead_letters_id_idx", "id"), Index("dead_letters_seen_idx", text("last_seen_at desc"), text("id desc")),
+    Index("dead_letters_group_idx", "fingerprint", "state"),
+)  # fmt: skip
+
+dead_letter_messages = _table(
+    "dead_letter_messages", _id("tenant_id", null=True), _text("message_id"), _id("letter_id"), _text("queue"),
+    _int("size"), _text("sha256"), _bytes("body"), Column("envelope", JSONB, nullable=True), _at("arrived_at"),
+    UniqueConstraint("tenant_id", "message_id", postgresql_nulls_not_distinct=True),
+    _in_tenant(["letter_id"], "dead_letters", ["id"]), Index("dead_letter_messages_letter_idx", "letter_id"),
+)  # fmt: skip
+
+dead_letter_events = _table(
+    "dead_letter_events", _id("tenant_id", null=True), _id("id"), _id("letter_id"), _at("at"), _id("operator_id"),
+    _text("action"), _text("reason"), UniqueConstraint("tenant_id", "id", postgresql_nulls_not_distinct=True),
+    _in_tenant(["letter_id"], "dead_letters", ["id"]), Index("dead_letter_events_letter_idx", "letter_id"),
+)  # fmt: skip
+
+dead_letter_groups = _table(
+    "dead_letter_groups", Column("fingerprint", Text, primary_key=True), _text("signature"),
+    _text("state", default="open"), _text("resolved_in", null=True), _text("reopened_in", null=True),
+    _json("notes", "[]"), _int("revision", default=1), _at("changed_at"),
+)  # fmt: skip
+
+replays = _table(
+    "replays", _id("id", key=True), _text("mode"), _text("state"), _json("selector"), _text("reason"),
+    _id("operator_id"), _id("confirmed_by", null=True), _text("request_id", null=True), _text("request_key"),
+    _text("request_hash"), _int("total"), Column("rate", Double, nullable=False), _int("canary_first", null=True),
+    Column("canary_share", Double, nullable=True),
+    Column("canary_passed", Boolean, nullable=False, server_default="false"), _at("next_at"),
+    _int("revision", default=1), _at("created_at"), _at("changed_at"), _at("finished_at", null=True),
+    UniqueConstraint("operator_id", "request_key"),
+    Index("replays_due_idx", "next_at", postgresql_where=text("state = 'running'")),
+)  # fmt: skip
+
+replay_letters = _table(
+    "replay_letters", _id("tenant_id", null=True), Column("replay_id", Uuid, ForeignKey("replays.id"), nullable=False),
+    _id("letter_id"), _int("position"), _text("outcome", default="pending"), _text("reason", null=True),
+    Column("report", JSONB, nullable=True), _at("replayed_at", null=True), _at("ended_at", null=True),
+    UniqueConstraint("tenant_id", "replay_id", "letter_id", postgresql_nulls_not_distinct=True),
+    _in_tenant(["letter_id"], "dead_letters", ["id"]),
+    Index("replay_letters_next_idx", "replay_id", "position", postgresql_where=text("outcome = 'pending'")),
+    Index("replay_letters_outcome_idx", "replay_id", "outcome"), Index("replay_letters_letter_idx", "letter_id"),
 )  # fmt: skip

@@ -9,20 +9,22 @@ from celery.signals import worker_ready, worker_shutdown
 from domain.jobs import QUEUE_OF
 from infra import database, logs, production, settings
 from workers.relay import relay
+from workers.sealer import seal
 from workers.sweeper import sweep
 
 _stop = threading.Event()
 
 
 def _loop() -> None:
-    """Each period: first what got stuck, then what is unpublished. Nothing that fails here ends the worker."""
+    """Each period: what got stuck, what is unsealed, what is unpublished. Nothing that fails here ends the worker."""
     while not _stop.is_set():
-        for step in (sweep, relay):
+        for step in (sweep, seal, relay):
             try:
                 step()
             except Exception as error:  # noqa: BLE001 - the next period tries again
                 facts = {"error": type(error).__name__, "frames": logs.frames(error)}
                 logs.warning("schedule_failed", step=step.__name__, **facts)
+        _stop.wait(settings.relay_period_s())
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from infra import logs, outbox, production, settings
+from workers.sealer import seal
 
 
 def sweep() -> dict[str, int]:
@@ -15,4 +16,4 @@ def sweep() -> dict[str, int]:
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
     production.refuse("sweeper")
-    return sweep()
+    return sweep() | {"sealed": seal()}

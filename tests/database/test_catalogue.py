@@ -10,11 +10,21 @@ SHARED = {
     "exercises": "the shipped library, read-only for the application",
     "libraries": "the same with its rules, read-only for the application",
     "safety_rules": "the shipped red-flag rules, read-only for the application",
+    "stage_pace": "how long each stage takes and how many wait, over all tenants",
     "solved_specs": "plans by the hash of a question that names nobody",
 }
 # SECURITY DEFINER runs with the owner's rights: only what must look across tenants before there is one.
 DEFINERS = {
+    # An invitation's token is looked up before there is a tenant; it opens one invitation.
+    "accept_invitation",
+    "add_invitation_token",
+    "find_invitation",
     "open_request",
+    # The audit log is sealed over all tenants, by a role that reads none of it; nobody but the owner retires any.
+    "announce_audit_heads",
+    "queue_audit",
+    "retire_audit",
+    "seal_audit",
     # The throttle's buckets are out of every service's reach.
     "return_token",
     "sweep_buckets",
@@ -57,14 +67,24 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
     wider = db.rows("select policyname, roles::text[] from pg_policies where roles <> '{public}' order by 1")
     assert {policy["policyname"]: policy["roles"] for policy in wider} == {
         "attempts_ops": ["ffp_ops"],
+        "attempts_relay": ["ffp_relay"],
+        "audit_chain_ops": ["ffp_ops"],
+        "audit_chain_owner": ["ffp_owner"],
+        "audit_heads_ops": ["ffp_ops"],
+        "audit_heads_owner": ["ffp_owner"],
         "audit_log_content": ["ffp_app"],
+        "audit_log_operator": ["ffp_ops"],
         "audit_log_ops": ["ffp_ops"],
+        "audit_log_owner": ["ffp_owner"],
+        "audit_unsealed_owner": ["ffp_owner"],
         "idempotency_keys_expire": ["ffp_relay"],
         "jobs_ops": ["ffp_ops"],
         "jobs_relay": ["ffp_relay"],
         "templates_change": ["ffp_app"],
         "templates_insert": ["ffp_app"],
         "templates_ship": ["ffp_owner"],
+        "tenants_limit": ["ffp_ops"],
+        "tenants_named": ["ffp_ops", "ffp_owner"],
     }
 
 
@@ -124,7 +144,15 @@ def test_what_each_role_may_touch(db: Database) -> None:
     held: dict[str, set[tuple[str, str]]] = {}
     for row in granted:
         held.setdefault(row["grantee"], set()).add((row["table_name"], row["privilege_type"]))
-    assert held["ffp_ops"] == {("jobs", "SELECT"), ("attempts", "SELECT"), ("audit_log", "SELECT")}
+    assert held["ffp_ops"] == {
+        ("jobs", "SELECT"),
+        ("attempts", "SELECT"),
+        ("audit_log", "SELECT"),
+        ("audit_log", "INSERT"),
+        ("audit_chain", "SELECT"),
+        ("audit_heads", "SELECT"),
+        ("stage_pace", "SELECT"),
+    }
     assert held["ffp_relay"] == {("idempotency_keys", "DELETE")}
     for table in ("submissions", "scores", "audit_log"):
         assert {p for t, p in held["ffp_app"] if t == table} == {"SELECT", "INSERT"}
