@@ -1,6 +1,7 @@
 """People who register themselves: the emulated user pool, and the steps of a client."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +19,9 @@ PASSWORD = "a good long passphrase"
 CONFIRM_CODE, RESET_CODE = "123456", "654321"
 
 
+@cache
 def cognito() -> Any:
+    """One client for all: to make one takes longer than most tests."""
     return clients.cognito(cluster.emulator().url)
 
 
