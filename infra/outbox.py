@@ -11,6 +11,7 @@ from infra import settings
 from infra.rows import Row
 
 _OPEN = "('queued', 'running', 'retrying')"
+_BUCKETS = 5_000  # a sweep
 
 
 @contextmanager
@@ -83,4 +84,6 @@ def sweep(*, republish_after_s: float, limit: int = 500) -> dict[str, int]:
         expired = connection.execute(
             "delete from idempotency_keys where created_at < now() - interval '24 hours'"
         ).rowcount
-    return {"dead": dead, "republished": again, "keys_expired": expired}
+    with _transaction() as connection:  # of its own: whoever asks meanwhile waits for these rows
+        [swept] = connection.execute("select app.sweep_buckets(%s) as rows", (_BUCKETS,)).fetchall()
+    return {"dead": dead, "republished": again, "keys_expired": expired, "buckets_swept": swept["rows"]}

@@ -145,6 +145,9 @@ revoke execute on all functions in schema identity from public;
 revoke execute on function app.take_token, app.return_token, app.sweep_buckets, app.open_request from public;
 grant execute on function app.take_token, app.return_token, app.open_request to ffp_app;
 grant execute on function app.sweep_buckets to ffp_relay;
+-- The quota of a tenant is the operators' to set.
+create policy tenants_limit on tenants for update to ffp_ops using (true) with check (true);
+grant select (requests_per_minute), update (requests_per_minute) on tenants to ffp_ops;
 """
 
 
@@ -158,6 +161,7 @@ def downgrade() -> None:
         drop function app.open_request, app.take_token, app.return_token, app.sweep_buckets;
         drop function identity.take, identity.give_back, identity.token_interval;
         drop table identity.buckets;
+        drop policy tenants_limit on tenants;
         alter table tenants drop column requests_per_minute;
         create function app.open_request(p_sub text)
         returns table (tenant_id uuid, user_id uuid, role text, tenant_kind text)

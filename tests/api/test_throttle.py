@@ -1,21 +1,42 @@
 """The throttle: exact, per tenant, honest about when to come again, and never in the way when it fails itself."""
 
+import hashlib
+import json
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
+import jwt
+import psycopg
 import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from cli.main import app as ffp
 from domain.errors import TooManyRequests
-from infra import throttle
+from infra import membership, throttle
 from infra.throttle import Quota
-from tests.conftest import Database
+from tests.api.problems import assert_problem
+from tests.conftest import Database, Person
+from workers import sweeper
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+Make = Callable[..., Person]
 Take = Callable[[timedelta], dict[str, Any]]
+TEMPLATES = "/v1/templates"
+
+
+@pytest.fixture
+def sub_of() -> Callable[[Person], str]:
+    return lambda who: str(jwt.decode(who.token, options={"verify_signature": False})["sub"])
 
 
 @pytest.fixture
@@ -34,6 +55,10 @@ def bucket(db: Database) -> Callable[[int, int], Take]:
         return take
 
     return make
+
+
+def _hashed(subject: str) -> str:
+    return hashlib.sha256(subject.encode()).hexdigest()
 
 
 def seconds(number: float) -> timedelta:
@@ -109,3 +134,270 @@ def test_take_counts_each_subject_of_each_bucket_and_keeps_hashes_only(db: Datab
     found = db.rows("select bucket, subject from identity.buckets")
     assert len(found) == 4
     assert all(len(row["subject"]) == 64 and "@" not in row["subject"] for row in found)
+
+
+def test_a_name_is_the_same_person_again_after_the_window(db: Database) -> None:
+    throttle.take("login-account", "someone", Quota(1, 1))
+    with pytest.raises(TooManyRequests) as refused:
+        throttle.take("login-account", "someone", Quota(1, 1))
+    db.rows("select pg_sleep(%s)", refused.value.retry_after_s)
+    throttle.take("login-account", "someone", Quota(1, 1))
+
+
+# --- over HTTP ---
+
+
+def limited(db: Database, who: Person, requests_per_minute: int) -> None:
+    db.rows("update tenants set requests_per_minute = %s where id = %s", requests_per_minute, who.tenant_id)
+
+
+def left(answer: Response) -> int:
+    assert re.fullmatch(r'"(tenant|staff)";q=\d+;w=60', answer.headers["ratelimit-policy"])
+    found = re.fullmatch(r'"(?:tenant|staff)";r=(\d+);t=\d+', answer.headers["ratelimit"])
+    assert found, answer.headers["ratelimit"]
+    return int(found[1])
+
+
+def lines(captured: str, event: str) -> list[dict[str, Any]]:
+    logged = [json.loads(line) for line in captured.splitlines() if line.startswith("{")]
+    return [line for line in logged if line["event"] == event]
+
+
+def test_every_answer_to_who_is_signed_in_says_what_is_left(
+    api: TestClient, person: Make, start: Callable[..., Any], db: Database
+) -> None:
+    member, globex = person("acme"), person("globex")
+    limited(db, member, 30)
+    draft = f"/v1/assessments/{start(member)['id']}"
+    asked = [
+        (200, api.get(TEMPLATES, headers=member.headers)),
+        (404, api.get(f"/v1/jobs/{uuid4()}", headers=member.headers)),
+        (403, api.get("/v1/reviews", headers=member.headers)),
+        (422, api.post("/v1/assessments", json={"template_id": 1}, headers=member.headers)),
+        (428, api.patch(draft, json={"answers": {}}, headers=member.headers)),
+        (304, api.get(draft, headers=member.headers | {"If-None-Match": "*"})),
+    ]
+    assert [answer.status_code for _, answer in asked] == [status for status, _ in asked]
+    assert [left(answer) for _, answer in asked] == [28, 27, 26, 25, 24, 24]
+    for _, answer in asked:
+        assert answer.headers["ratelimit-policy"] == '"tenant";q=30;w=60'
+    assert left(api.get(TEMPLATES, headers=globex.headers)) == 999
+    for path, headers in ((TEMPLATES, {}), (TEMPLATES, {"Authorization": "Bearer x"}), ("/v1/health/live", {})):
+        assert not [name for name in api.get(path, headers=headers).headers if name.startswith("ratelimit")]
+
+
+def test_beyond_the_quota_it_is_429_for_the_tenant_and_nobody_else(
+    api_alone: TestClient, person: Make, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member, colleague, globex = person("acme"), person("acme", "clinician"), person("globex")
+    limited(db, member, 3)
+    for _ in range(3):
+        assert api_alone.get(TEMPLATES, headers=member.headers).status_code == 200
+    for who in (member, colleague):
+        answer = api_alone.get(TEMPLATES, headers=who.headers)
+        assert_problem(answer, 429, "too_many_requests")
+        assert 19 <= int(answer.headers["retry-after"]) <= 20
+        assert left(answer) == 0
+    assert api_alone.get(TEMPLATES, headers=globex.headers).status_code == 200
+    assert [line["tenant_id"] for line in lines(capsys.readouterr().err, "throttled")] == [str(member.tenant_id)] * 2
+    # A quarter of a minute later, and twenty seconds later.
+    for passed, status in ((15, 429), (5, 200), (0, 429)):
+        db.rows("update identity.buckets set full_at = full_at - make_interval(secs => %s)", passed)
+        assert api_alone.get(TEMPLATES, headers=member.headers).status_code == status
+
+
+def test_to_come_again_after_retry_after_is_enough(api_alone: TestClient, person: Make, db: Database) -> None:
+    member = person("acme")
+    limited(db, member, 60)
+    while (answer := api_alone.get(TEMPLATES, headers=member.headers)).status_code == 200:
+        pass
+    assert answer.headers["retry-after"] == "1"
+    db.rows("select pg_sleep(1)")
+    assert api_alone.get(TEMPLATES, headers=member.headers).status_code == 200
+
+
+def test_a_304_and_the_health_check_cost_nothing(
+    api: TestClient, person: Make, start: Callable[..., Any], db: Database
+) -> None:
+    member = person("acme")
+    draft = f"/v1/assessments/{start(member)['id']}"
+    limited(db, member, 1)
+    db.rows("truncate identity.buckets")
+    for _ in range(20):
+        answer = api.get(draft, headers=member.headers | {"If-None-Match": "*"})
+        assert (answer.status_code, left(answer)) == (304, 1)
+        assert api.get("/v1/health/ready").status_code == 200
+    assert api.get(draft, headers=member.headers).status_code == 200
+    assert api.get(draft, headers=member.headers | {"If-None-Match": "*"}).status_code == 429
+
+
+def test_staff_have_a_quota_of_their_own(
+    api_alone: TestClient, person: Make, sign: Callable[..., str], db: Database
+) -> None:
+    person("acme")
+    for name in ("one", "two"):
+        db.rows("insert into identity.principals (sub, staff_role) values (%s, 'content_admin')", name)
+    for name, expected in (("one", 999), ("one", 998), ("two", 999)):
+        answer = api_alone.get(TEMPLATES, headers={"Authorization": f"Bearer {sign(name)}"})
+        assert (answer.status_code, left(answer)) == (200, expected)
+        assert answer.headers["ratelimit-policy"] == '"staff";q=1000;w=60'
+
+
+def test_an_operator_sets_a_tenants_quota(
+    api_alone: TestClient, person: Make, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, globex = person("acme", "business_owner"), person("globex")
+    assert CliRunner().invoke(ffp, ["tenant", "limit", "acme", "5000"]).exit_code == 0
+    assert api_alone.get(TEMPLATES, headers=owner.headers).headers["ratelimit-policy"] == '"tenant";q=5000;w=60'
+    assert api_alone.get(TEMPLATES, headers=globex.headers).headers["ratelimit-policy"] == '"tenant";q=1000;w=60'
+    [row] = db.rows("select * from audit_log where action = 'tenant.limited'")
+    assert (row["actor_role"], row["subject_id"]) == ("operator", owner.tenant_id)
+    for given in (["nobody", "5"], ["acme", "0"], ["acme", "100001"]):
+        assert CliRunner().invoke(ffp, ["tenant", "limit", *given]).exit_code != 0
+    # Nobody of the tenant does, whatever way they find to the application's role.
+    own = {"requests_per_minute": 100_000}
+    changed = api_alone.patch("/v1/business/settings", json=own, headers=owner.headers)
+    assert_problem(changed, 422, "invalid_request")
+    with psycopg.connect(db.app_url) as connection:
+        connection.execute("select app.set_context(%s, %s, 'business_owner')", (owner.tenant_id, owner.context.user_id))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("update tenants set requests_per_minute = 100000")
+
+
+# --- when it fails itself ---
+
+
+@contextmanager
+def locked(db: Database, mode: str = "access exclusive") -> Iterator[None]:
+    with psycopg.connect(db.superuser_url) as connection:
+        connection.execute(f"lock table identity.buckets in {mode} mode")
+        yield
+        connection.rollback()
+
+
+def test_a_throttle_that_fails_is_in_nobodys_way(
+    api_alone: TestClient, person: Make, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    member = person("acme")
+    with locked(db):
+        began = monotonic()
+        answer = api_alone.get(TEMPLATES, headers=member.headers)
+        throttle.take("login-account", "someone", Quota(1, 60))
+        took = monotonic() - began
+    assert answer.status_code == 200
+    assert "ratelimit" not in answer.headers
+    assert took < 1.5, took
+    assert len(lines(capsys.readouterr().err, "throttle_unavailable")) == 2
+    assert left(api_alone.get(TEMPLATES, headers=member.headers)) == 999
+    db.rows("drop table identity.buckets")
+    assert api_alone.get(TEMPLATES, headers=member.headers).status_code == 200
+    unknown = api_alone.get(TEMPLATES, headers={"Authorization": f"Bearer {member.token}x"})
+    assert_problem(unknown, 401, "unauthenticated")
+    assert len(lines(capsys.readouterr().err, "throttle_unavailable")) == 1
+
+
+def test_a_token_that_cannot_go_back_stays_spent(db: Database, person: Make, sub_of: Callable[[Person], str]) -> None:
+    admission = membership.open_request(sub_of(person("acme")))
+    assert admission is not None
+    assert admission.token is not None
+    with locked(db):
+        assert throttle.give_back(admission.token).remaining == 999
+    assert throttle.give_back(admission.token).remaining == 1000
+
+
+def test_without_membership_there_is_no_way_in(api_alone: TestClient, person: Make, db: Database) -> None:
+    """The throttle is what may fail, nothing else."""
+    member = person("acme")
+    db.rows("alter table identity.principals rename to gone")
+    assert api_alone.get(TEMPLATES, headers=member.headers).status_code == 500
+
+
+# --- exactness ---
+
+
+def test_eight_clients_together_get_exactly_the_quota(
+    db: Database, person: Make, sub_of: Callable[[Person], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = 1200
+    member, globex = person("acme"), person("globex")
+    limited(db, member, limit)
+    subject, clock = sub_of(member), "select clock_timestamp()"
+    membership.open_request(subject)  # connections are there, and the burst begins afterwards
+    db.rows("truncate identity.buckets")
+    began, deadline = db.value(clock), monotonic() + 4
+
+    def client() -> int:
+        taken = 0
+        while monotonic() < deadline:
+            admission = membership.open_request(subject)
+            assert admission is not None
+            assert admission.token is not None
+            taken += not admission.retry_after_s
+        return taken
+
+    with ThreadPoolExecutor(8) as clients:
+        taken = sum(clients.map(lambda _: client(), range(8)))
+    elapsed = (db.value(clock) - began).total_seconds()
+    expected = limit + elapsed * limit / 60
+    assert abs(taken - expected) <= expected / 100, (taken, expected)
+    assert taken <= expected
+    other = membership.open_request(sub_of(globex))
+    assert other is not None
+    assert other.token is not None
+    assert other.token.allowance.remaining == 999
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_given_back_never_lets_in_more_than_the_quota(db: Database, seed: int) -> None:
+    """Against the same arrivals without those that were given back, whatever lies between taking and giving."""
+    draw = random.Random(seed)
+    limit, window_s = draw.choice([(2, 4), (5, 10), (20, 10)])
+    interval = window_s / limit
+    subject, now, out, kept = str(uuid4()), 0.0, [], 0
+    full_at = 0.0  # GCRA of those that are kept, alone
+    for _ in range(200):
+        now += draw.choice([0, 0, draw.random() * interval, draw.random() * window_s / 3])
+        [row] = db.rows(
+            "select * from identity.take('test', %s, %s, %s, %s)", subject, limit, window_s, START + seconds(now)
+        )
+        if row["taken"] and draw.random() < 0.5:
+            out.append(row["full_at"])
+        elif row["taken"]:
+            kept += 1
+            assert max(full_at, now) + interval <= now + window_s + 1e-3, "more than without the others"
+            full_at = max(full_at, now) + interval
+        while out and draw.random() < 0.6:
+            was = out.pop(draw.randrange(len(out)))
+            db.rows(
+                "select identity.give_back('test', %s, %s, %s, %s, %s)",
+                subject,
+                limit,
+                window_s,
+                was,
+                START + seconds(now),
+            )
+    assert kept > limit
+
+
+def test_what_goes_back_at_once_is_there_again(db: Database) -> None:
+    for debt in (0, 1, 3):
+        subject = str(uuid4())
+        taken = [
+            db.rows("select * from identity.take('test', %s, 5, 60, %s)", subject, START)[0] for _ in range(debt + 1)
+        ]
+        [row] = db.rows(
+            "select * from identity.give_back('test', %s, 5, 60, %s, %s)", subject, taken[-1]["full_at"], START
+        )
+        assert row["remaining"] == 5 - debt
+        assert row["reset_s"] == 12 * debt
+
+
+def test_a_bucket_that_is_full_is_swept_and_no_other(db: Database) -> None:
+    throttle.take("a", "spent", Quota(1, 900))
+    throttle.take("a", "full", Quota(1, 900))
+    db.rows("update identity.buckets set full_at = now() - interval '1 s' where subject = %s", _hashed("full"))
+    assert sweeper.sweep()["buckets_swept"] == 1
+    assert sweeper.sweep()["buckets_swept"] == 0
+    throttle.take("a", "full", Quota(1, 900))
+    with pytest.raises(TooManyRequests):
+        throttle.take("a", "spent", Quota(1, 900))
