@@ -24,7 +24,11 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.JobIsFinal: 409,
     errors.NotPendingReview: 409,
     errors.RequestInFlight: 409,
+    errors.DeadLetterInOtherState: 409,
+    errors.ReplayInOtherState: 409,
+    errors.SecondOperatorNeeded: 409,
     errors.StaleRevision: 412,
+    errors.ExpectedCountDiffers: 412,
     errors.IdempotencyKeyReused: 422,
     errors.InvalidAnswers: 422,
     errors.UnsafeEdit: 422,
@@ -32,6 +36,11 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.ExpiredCode: 422,
     errors.WeakPassword: 422,
     errors.WrongCode: 422,
+    errors.ConsentRequired: 409,
+    errors.ConsentTextChanged: 409,
+    errors.ExportNotReady: 409,
+    errors.ExportExpired: 410,
+    errors.UnknownTimeZone: 422,
     errors.Forbidden: 403,
     errors.AlreadyHasAccount: 409,
     errors.LastOwner: 409,
@@ -166,6 +175,8 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
         details = [ProblemDetail(pointer=error.pointer, code=f, message=PASSWORD_RULES[f]) for f in error.faults]
     if isinstance(error, errors.UnsafeEdit):
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
+    if isinstance(error, errors.ConsentRequired):
+        details = [ProblemDetail(pointer=f"/{error.document}", code=error.version, message="Consent to this version.")]
     if isinstance(error, errors.AlreadySubmitted):
         headers["Location"] = f"/v1/jobs/{error.job_id}"
     if isinstance(error, errors.TooManyRequests):

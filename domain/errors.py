@@ -115,6 +115,37 @@ class SessionEnded(DomainError):
     detail = "The session has ended. Sign in again."
 
 
+class ConsentRequired(DomainError):
+    """This tenant works on answers only with the consent to it. `version` is the one in force of `document`."""
+
+    code = "consent_required"
+    detail = "Consent is needed first. `errors` names the document and its version: see GET /v1/me/consents."
+
+    def __init__(self, document: str, version: str) -> None:
+        self.document = document
+        self.version = version
+
+
+class ConsentTextChanged(DomainError):
+    code = "consent_text_changed"
+    detail = "This is not the version in force. Read the text again, and answer to that."
+
+
+class UnknownTimeZone(DomainError):
+    code = "unknown_time_zone"
+    detail = "There is no such time zone. Use a name of the IANA database, such as Europe/London."
+
+
+class ExportNotReady(DomainError):
+    code = "export_not_ready"
+    detail = "There is no file yet. Follow the job of the export; if it has failed, ask for another one."
+
+
+class ExportExpired(DomainError):
+    code = "export_expired"
+    detail = "The file is not kept any more. Ask for another export."
+
+
 class Forbidden(DomainError):
     code = "forbidden"
     detail = "Your role does not allow this."
@@ -148,6 +179,26 @@ class AlreadyHasAccount(DomainError):
 
     code = "already_has_account"
     detail = "There is an FFP account with this e-mail address in another place. A person belongs to one."
+
+
+class DeadLetterInOtherState(DomainError):
+    code = "dead_letter_in_other_state"
+    detail = "The dead letter is not in a state that allows this: look at it again."
+
+
+class ExpectedCountDiffers(DomainError):
+    code = "expected_count_differs"
+    detail = "The selector does not find as many dead letters as you expect. Do a dry run, and repeat with its count."
+
+
+class ReplayInOtherState(DomainError):
+    code = "replay_in_other_state"
+    detail = "The replay is not in a state that allows this: look at it again."
+
+
+class SecondOperatorNeeded(DomainError):
+    code = "second_operator_needed"
+    detail = "Somebody else has to confirm this replay: you have ordered it."
 
 
 class Unavailable(DomainError):

@@ -7,18 +7,19 @@ from typing import Literal
 from uuid import UUID
 
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
-Stage = Literal["scoring", "generating", "sending"]
+Stage = Literal["scoring", "generating", "sending", "exporting", "erasing"]
 # How far the clinician's review of the job's program is; None where the tenant asks for none.
 Review = Literal["pending", "approved", "rejected"]
 
 FINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled"})
 
 # Every legal move. PostgreSQL holds the same list (app.job_may_move) and refuses the rest.
-# `dead` waits for an operator: a replay claims it again.
+# `dead` waits for an operator: a replay makes it wait for its next attempt again.
 MOVES: frozenset[tuple[Status, Status]] = frozenset(
     {
         ("queued", "running"),
         ("queued", "canceled"),
+        ("queued", "dead"),
         ("running", "retrying"),
         ("running", "succeeded"),
         ("running", "failed"),
@@ -27,26 +28,41 @@ MOVES: frozenset[tuple[Status, Status]] = frozenset(
         ("retrying", "running"),
         ("retrying", "canceled"),
         ("retrying", "dead"),
+        ("dead", "retrying"),
         ("dead", "running"),
         ("dead", "canceled"),
     }
 )
 
 # The stages of a job, by its kind and in their order.
-STAGES_OF: dict[str, tuple[Stage, ...]] = {"assessment": ("scoring", "generating"), "email": ("sending",)}
+STAGES_OF: dict[str, tuple[Stage, ...]] = {
+    "assessment": ("scoring", "generating"),
+    "email": ("sending",),
+    "export": ("exporting",),
+    "erasure": ("erasing",),
+}
 # The task that does a stage, and the queue its message goes to.
 TASK_OF: dict[Stage, str] = {
     "scoring": "assessments.score",
     "generating": "programs.generate",
     "sending": "emails.send",
+    "exporting": "exports.make",
+    "erasing": "people.erase",
 }
-QUEUE_OF: dict[Stage, str] = {"scoring": "scoring", "generating": "generation", "sending": "notifications"}
+QUEUE_OF: dict[Stage, str] = {
+    "scoring": "scoring",
+    "generating": "generation",
+    "sending": "notifications",
+    "exporting": "bulk",
+    "erasing": "bulk",
+}
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `jobs`. `attempt` counts within the stage, 1 upwards; `revision` grows with every visible change.
+    """One row of `jobs`. `attempt` counts within the stage, 1 upwards; `revision` grows with every visible change;
+    `replays` counts how often an operator has put it back.
 
     A job of kind `assessment` has its assessment, every other one a subject.
     """
@@ -62,6 +78,7 @@ class Job:
     attempt: int
     max_attempts: int
     revision: int
+    replays: int
     result_type: str | None
     result_id: UUID | None
     review: Review | None
@@ -81,17 +98,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What travels: ids only, never health data. `tenant_id` is checked against the job, never trusted."""
+    """What travels: ids only, never health data. `tenant_id` is checked against the job, never trusted. `replay` is the
+    job's when the message was sent: one from before a replay says nothing about the job after it.
+    """
 
     tenant_id: UUID
     job_id: UUID
     stage: Stage
     correlation_id: str
     traceparent: str | None = None
+    replay: int = 0
 
 
 def message_for(job: Job) -> Message:
-    return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent)
+    return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent, job.replays)
 
 
 class Transient(Exception):

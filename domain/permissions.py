@@ -9,11 +9,12 @@ from domain.tenancy import CARE_ROLES, OWNING_ROLES, PEOPLE, STAFF_ROLES
 
 CONTENT = frozenset({"content_admin"})
 OPERATORS = frozenset({"operator"})
+OWNERS = frozenset({"business_owner"})
 EDITORS = CARE_ROLES | {"individual"}  # PostgreSQL's app.edits_templates() says the same
 
 # Without a token.
 AUTH = frozenset({"get_auth_config", "login", "refresh", "register", "confirm", "resend", "forgot", "reset"})
-PUBLIC = AUTH | frozenset({"live", "ready", "get_error"})
+PUBLIC = AUTH | frozenset({"live", "ready", "get_error", "cancel_erasure"})
 
 ALLOWED: dict[str, frozenset[str]] = {
     # templates
@@ -53,11 +54,24 @@ ALLOWED: dict[str, frozenset[str]] = {
     "logout": PEOPLE | STAFF_ROLES,
     "list_notifications": PEOPLE,
     "read_notification": PEOPLE,
+    "get_me": PEOPLE,
+    "change_me": PEOPLE,
+    "list_consents": PEOPLE,
+    "answer_consent": PEOPLE,
+    "request_export": PEOPLE,
+    "list_exports": PEOPLE,
+    "get_export": PEOPLE,
+    "download_export": PEOPLE,
+    "request_erasure": PEOPLE,
     "get_preferences": PEOPLE,
     "change_preferences": PEOPLE,
     # the business
     "get_settings": CARE_ROLES,
     "change_settings": OWNING_ROLES,
+    "request_member_export": OWNERS,
+    "get_member_export": OWNERS,
+    "download_member_export": OWNERS,
+    "restore_member": OWNING_ROLES,
     # the audit log
     "list_audit": OWNING_ROLES,
     "list_my_audit": PEOPLE,

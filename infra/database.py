@@ -310,6 +310,43 @@ def operations(who: Operator) -> Iterator[OperationsWork]:
         yield OperationsWork(connection)
 
 
+_WRITTEN = """
+    select relname, n_tup_ins as inserted, n_tup_upd as updated, n_tup_del as deleted
+    from pg_stat_xact_user_tables where schemaname = 'public' and n_tup_ins + n_tup_upd + n_tup_del > 0"""
+
+
+@contextmanager
+def rehearsal(context: Context) -> Iterator[tuple[UnitOfWork, Callable[[], dict[str, dict[str, int]]]]]:
+    """A unit of work that is undone at its end, whatever happens in it, and what it has written so far: rows by table
+    and kind of change. It is one transaction, even where a unit would end by itself.
+    """
+    with translated(), pool().connection() as raw:
+        connection = _Connection(raw, context)
+
+        def rows() -> dict[str, dict[str, int]]:
+            return {row.pop("relname"): row for row in connection.execute(_WRITTEN)}
+
+        def written() -> dict[str, dict[str, int]]:
+            """PostgreSQL counts what the connection did shortly before as well."""
+            now = rows()
+            changes = {
+                table: {kind: count - before.get(table, {}).get(kind, 0) for kind, count in counts.items()}
+                for table, counts in now.items()
+            }
+            return {
+                table: {kind: count for kind, count in counts.items() if count}
+                for table, counts in sorted(changes.items())
+                if any(counts.values())
+            }
+
+        try:
+            before = rows()
+            yield UnitOfWork(connection), written
+        finally:
+            with translated():
+                connection.end(commit=False)
+
+
 @contextmanager
 def _transaction(
     context: ActorT, connections: Callable[[], ConnectionPool[psycopg.Connection[Row]]] = pool

@@ -97,8 +97,39 @@ _ALL = (
     Setting("FFP_COGNITO_ENDPOINT_URL", "Where Cognito answers instead of AWS: the local stack's emulator."),
     Setting("FFP_QUEUE_SCORING_URL", "The SQS queue of submissions to score.", needed_by=("api", "worker", "relay")),
     Setting("FFP_QUEUE_GENERATION_URL", "The SQS queue of programs to generate.", needed_by=("worker", "relay")),
-    Setting("FFP_QUEUE_BULK_URL", "The SQS queue of imports and other bulk work."),
-    Setting("FFP_QUEUE_NOTIFICATIONS_URL", "The SQS queue of notifications to send."),
+    Setting(
+        "FFP_QUEUE_BULK_URL", "The SQS queue of exports, erasures and imports.", needed_by=("api", "worker", "relay")
+    ),
+    Setting("FFP_QUEUE_NOTIFICATIONS_URL", "The SQS queue of e-mails to send.", needed_by=("api", "worker", "relay")),
+    Setting(
+        "FFP_MAIL_FROM",
+        "Who e-mails are from, of an identity that SES has verified.",
+        "FFP <no-reply@ffp.example>",
+        needed_by=("worker",),
+    ),
+    Setting(
+        "FFP_WEB_URL",
+        "Where the web application is: links in e-mails start with it.",
+        "http://localhost:5173",
+        needed_by=("worker",),
+    ),
+    Setting(
+        "FFP_BUCKET_EXPORTS",
+        "The S3 bucket of people's exports; what is in it is deleted after a week.",
+        needed_by=("api", "worker"),
+    ),
+    Setting(
+        "FFP_ERASURE_DELAY_S",
+        "How long somebody who asked to be erased can take it back; their access ends at once.",
+        "2592000",
+        "seconds",
+    ),
+    Setting("FFP_RETENTION_NOTIFICATIONS_DAYS", "How long a notification is kept once it is read.", "180", "days"),
+    Setting("FFP_RETENTION_EMAILS_DAYS", "How long it is kept that an e-mail went out.", "90", "days"),
+    Setting("FFP_RETENTION_ATTEMPTS_DAYS", "How long the attempts of jobs that have ended are kept.", "30", "days"),
+    Setting(
+        "FFP_RETENTION_EXPORTS_DAYS", "How long it is kept that there was an export, after its file.", "30", "days"
+    ),
     Setting(
         "FFP_LEASE_S", "How long a claimed job stays another worker's no: longer than any attempt.", "60", "seconds"
     ),
@@ -107,11 +138,13 @@ _ALL = (
     Setting("FFP_RELAY_PERIOD_S", "How often a worker's own relay and sweeper look.", "5", "seconds"),
     Setting("FFP_RELAY_GRACE_S", "How old an unpublished job is before the relay takes it.", "10", "seconds"),
     Setting("FFP_REPUBLISH_AFTER_S", "How long without an end until a message is taken for lost.", "900", "seconds"),
+    Setting("FFP_RELEASE", "What runs here, as dead letters and their groups name it. Not set: the installed version."),
     Setting("FFP_LOG_LEVEL", "The least that is logged: DEBUG, INFO, WARNING or ERROR.", "INFO"),
     Setting("FFP_LOG_FORMAT", "`json`, one object a line, or `console`, for reading in a terminal.", "json"),
     Setting("AWS_REGION", "The region of the queues and the user pool.", "eu-west-2"),
     Setting("AWS_ENDPOINT_URL", "Where AWS services answer instead of AWS: the local stack's emulator."),
     Setting("AWS_ENDPOINT_URL_SQS", "The same for SQS alone."),
+    Setting("AWS_ENDPOINT_URL_S3", "The same for S3 alone."),
     Setting(
         "AWS_ACCESS_KEY_ID", "Read by the AWS library, where no role of the machine or function gives credentials."
     ),

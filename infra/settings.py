@@ -206,6 +206,72 @@ def registration_kept_h() -> float:
     return float(value)
 
 
+@dataclass(frozen=True)
+class MailSettings:
+    """`sender` is the From of every e-mail; `endpoint_url` None is AWS itself."""
+
+    sender: str
+    region: str
+    endpoint_url: str | None = None
+
+
+@cache
+def mail() -> MailSettings:
+    return MailSettings(_given("FFP_MAIL_FROM") or "", _region(), _given("AWS_ENDPOINT_URL"))
+
+
+def web_url() -> str:
+    """Where the web application is, without a slash at its end."""
+    return (_given("FFP_WEB_URL") or "").rstrip("/")
+
+
+@dataclass(frozen=True)
+class ObjectSettings:
+    """`exports` is a bucket's name; `endpoint_url` None is AWS itself."""
+
+    exports: str
+    region: str
+    endpoint_url: str | None = None
+
+
+@cache
+def objects() -> ObjectSettings:
+    endpoint = _given("AWS_ENDPOINT_URL_S3") or _given("AWS_ENDPOINT_URL")
+    return ObjectSettings(_required("FFP_BUCKET_EXPORTS"), _region(), endpoint)
+
+
+def erasure_delay_s() -> float:
+    """How long an erasure can be taken back."""
+    return _number("FFP_ERASURE_DELAY_S", 0, 31_536_000, "seconds, at most a year")
+
+
+@dataclass(frozen=True)
+class RetentionSettings:
+    """Days for which rows are kept. PostgreSQL's policies hold the least that any environment may choose."""
+
+    notifications: float
+    emails: float
+    attempts: float
+    exports: float
+
+
+def retention() -> RetentionSettings:
+    def days(kind: str, least: float) -> float:
+        return _number(f"FFP_RETENTION_{kind}_DAYS", least, 3650, f"days, from {least} to 3650")
+
+    return RetentionSettings(days("NOTIFICATIONS", 30), days("EMAILS", 30), days("ATTEMPTS", 7), days("EXPORTS", 0))
+
+
+def _number(name: str, least: float, most: float, form: str) -> float:
+    try:
+        value = float(_given(name) or "")
+    except ValueError:
+        value = -1
+    if not least <= value <= most:
+        raise SettingMissing(f"{name} must be a number of {form}")
+    return value
+
+
 def lease_s() -> float:
     """How long a claimed job stays another worker's no. Longer than any attempt, shorter than the visibility."""
     return _seconds("FFP_LEASE_S")
@@ -233,6 +299,24 @@ def republish_after_s() -> float:
 def relay_in_worker() -> bool:
     """Whether a worker process runs the relay and the sweeper as loops; on AWS they are functions of their own."""
     return _given("FFP_RELAY") != "off"
+
+
+@cache
+def release() -> str:
+    """What runs here, as attempts and dead letters name it. Not set: the installed version."""
+    given = _given("FFP_RELEASE") or _installed()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", given):
+        raise SettingMissing("FFP_RELEASE must be 1 to 64 letters, digits and . _ + -")
+    return given
+
+
+def _installed() -> str:
+    from importlib import metadata  # noqa: PLC0415 - brings the parser of e-mails
+
+    try:
+        return metadata.version("ffp")
+    except metadata.PackageNotFoundError:  # a function's package has the code alone
+        return "unknown"
 
 
 def log_level() -> str:

@@ -99,8 +99,21 @@ Index("users_email_key", users.c.tenant_id, text("lower(email)"), unique=True)
 
 principals = _table(
     "principals", Column("sub", Text, primary_key=True), _id("tenant_id", null=True), _id("user_id", null=True),
-    Column("staff_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")), _text("staff_role", null=True), _at("created_at"), _in_tenant(["user_id"], "users", ["id"]),
+    Column("staff_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")), _text("staff_role", null=True), _at("created_at"),
+    _at("tokens_valid_after", null=True), _in_tenant(["user_id"], "users", ["id"]),
     Index("principals_user_idx", "tenant_id", "user_id"), schema="identity",
+)  # fmt: skip
+
+registrations = _table(
+    "registrations", Column("email", Text, primary_key=True), _id("attempt_id"), _text("key"), _text("body_hash"),
+    _text("state", default="begun"), _text("kind"), _text("display_name"), _text("tenant_name"), _id("tenant_id"),
+    _id("user_id"), _at("lease_until", null=True), _at("created_at"), _at("updated_at"),
+    Index("registrations_age_idx", "updated_at"), schema="identity",
+)  # fmt: skip
+
+codes = _table(
+    "codes", Column("subject", Text, primary_key=True), Column("purpose", Text, primary_key=True), _at("asked_at"),
+    schema="identity",
 )  # fmt: skip
 
 buckets = _table(

@@ -15,8 +15,12 @@ from pathlib import Path
 import psycopg
 
 from infra import migrate, seed
+from infra.declared import SETTINGS
+from infra.local import clients
+from infra.local.buckets import ensure_buckets
 from infra.local.cluster import SUPERUSER
 from infra.local.emulator import Emulator
+from infra.local.mailbox import ensure_sender
 from infra.local.postgres import EmbeddedPostgres
 
 _VARIABLE = "FFP_TEST_DIRECTORY"
@@ -70,6 +74,8 @@ def emulator() -> Emulator:
         found = Emulator(directory)
         if not (directory / "emulator.started").exists():
             found.start()
+            ensure_buckets(clients.s3(found.url))
+            ensure_sender(found.url, SETTINGS["FFP_MAIL_FROM"].default or "")
             (directory / "emulator.started").touch()
     return found
 

@@ -19,8 +19,9 @@ from psycopg.rows import dict_row
 from starlette.testclient import TestClient
 
 from domain.tenancy import Context
-from infra import cognito, database, queue, settings
+from infra import cognito, database, objects, queue, ses, settings
 from infra.local import clients
+from infra.local.buckets import EXPORTS
 from infra.local.cluster import SUPERUSER
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.queues import ensure_queues
@@ -70,6 +71,10 @@ def forget() -> None:
     settings.cognito.cache_clear()
     queue.client.cache_clear()
     cognito.client.cache_clear()
+    settings.mail.cache_clear()
+    ses.client.cache_clear()
+    settings.objects.cache_clear()
+    objects.client.cache_clear()
 
 
 @contextmanager
@@ -221,6 +226,7 @@ def queue_environment(urls: dict[str, str]) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in settings.QUEUES},
+        "FFP_BUCKET_EXPORTS": EXPORTS,
     }
 
 
@@ -233,6 +239,10 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     settings.queues.cache_clear()
     queue.client.cache_clear()
     cognito.client.cache_clear()
+    settings.mail.cache_clear()
+    ses.client.cache_clear()
+    settings.objects.cache_clear()
+    objects.client.cache_clear()
     return urls
 
 

@@ -1,6 +1,7 @@
 """One delivery of one message, whatever brought it: claim the job, do its stage, tell how it ended."""
 
 import os
+import secrets
 import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,15 +10,17 @@ from functools import partial
 from typing import Any
 
 from domain.errors import NotFound
+from domain.failures import Failure, tidy
 from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, Transient, message_for
 from domain.programs.milp import solve_week
 from domain.records import Claim, SubmissionClaim
-from domain.services import assessments, programs
+from domain.services import assessments, emails, programs
 from domain.tenancy import worker_context
-from infra import content, logs, settings
+from infra import content, logs, ses, settings
 from infra.database import UnitOfWork, unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_committed
+from workers import rights
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 """Begins a unit of work for the claimed job's tenant."""
@@ -34,6 +37,22 @@ def _generate(begin: Open, claim: Claim) -> bool:
     return False
 
 
+def _send(begin: Open, claim: Claim) -> bool:
+    with begin() as uow:
+        letter = emails.prepare(uow, claim.job, secrets.token_urlsafe(32), settings.web_url())
+    if letter is None:
+        return False
+    try:
+        message_id = ses.send(letter)
+    except ses.LetterRefused:
+        with begin() as uow:
+            emails.refused(uow, claim.job)
+        raise Permanent("mail_refused") from None
+    with begin() as uow:
+        emails.sent(uow, claim.job, message_id)
+    return False
+
+
 def _submitted(claim: Claim) -> SubmissionClaim:
     if not isinstance(claim, SubmissionClaim):
         raise TypeError("the job is not of an assessment")
@@ -42,7 +61,13 @@ def _submitted(claim: Claim) -> SubmissionClaim:
 
 # What a stage does. Its last unit of work stores its effect and the job's new state in one commit; what goes elsewhere
 # than PostgreSQL goes there between units, where no connection waits for it. True: the job's next stage follows.
-STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {"scoring": _score, "generating": _generate}
+STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
+    "scoring": _score,
+    "generating": _generate,
+    "sending": _send,
+    "exporting": rights.export,
+    "erasing": rights.erase,
+}
 
 
 def deliver(message: Message) -> None:
@@ -62,7 +87,7 @@ def _deliver(message: Message) -> None:
     context = worker_context(message.tenant_id, message.correlation_id)
     with unit_of_work(context) as uow:
         try:
-            claim = uow.jobs.claim(message, settings.lease_s(), _name())
+            claim = uow.jobs.claim(message, settings.lease_s(), name())
         except NotFound:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
             logs.error("job_not_of_this_tenant", stage=message.stage)
@@ -73,31 +98,38 @@ def _deliver(message: Message) -> None:
     except LeaseLost:
         raise
     except Permanent as error:
-        _end(job, "failed", error.code)
+        _end(job, "failed", failure_of(error))
         logs.warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
         return
     except Exception as error:
-        code = error.code if isinstance(error, Transient) else "unexpected_error"
-        _log_retry(job, code, error)
-        _end(job, "retry", code)
+        failure = failure_of(error)
+        _log_retry(job, failure)
+        _end(job, "retry", failure)
         raise
     logs.info("stage_done", stage=job.stage, attempt=job.attempt)
     if follows:
         publish_committed(context, replace(message_for(job), stage=STAGE_AFTER[job.stage]))
 
 
-def _end(job: Job, outcome: str, code: str) -> None:
+def failure_of(error: Exception) -> Failure:
+    """What is kept of an error: for what a stage says itself its code, for anything else also where it came from."""
+    if isinstance(error, Permanent | Transient):
+        return Failure(error.code)
+    return Failure("unexpected_error", type(error).__name__, tidy(logs.frames(error)))
+
+
+def _end(job: Job, outcome: str, failure: Failure) -> None:
     with unit_of_work(worker_context(job.tenant_id, job.correlation_id)) as uow:
-        uow.jobs.end_attempt(job, outcome, code)
+        uow.jobs.end_attempt(job, outcome, failure)
 
 
-def _log_retry(job: Job, code: str, error: Exception) -> None:
-    facts: dict[str, Any] = {"stage": job.stage, "attempt": job.attempt, "code": code}
-    if not isinstance(error, Transient):
-        facts |= {"error": type(error).__name__, "frames": logs.frames(error)}
+def _log_retry(job: Job, failure: Failure) -> None:
+    facts: dict[str, Any] = {"stage": job.stage, "attempt": job.attempt, "code": failure.code}
+    if failure.error_class is not None:
+        facts |= {"error": failure.error_class, "frames": failure.frames}
     logs.warning("attempt_failed", **facts)
 
 
-def _name() -> str:
+def name() -> str:
     """Who held a lease, for the attempt's record."""
     return f"{socket.gethostname()}:{os.getpid()}"

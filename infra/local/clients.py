@@ -9,6 +9,7 @@ from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 
 if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
+    from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
 
@@ -17,9 +18,18 @@ def sqs(endpoint: str) -> "SQSClient":
     return client
 
 
+def s3(endpoint: str) -> "S3Client":
+    client: S3Client = _session().client("s3", endpoint_url=endpoint, config=_config())
+    return client
+
+
 def cognito(endpoint: str) -> "CognitoIdentityProviderClient":
     client: CognitoIdentityProviderClient = _session().client("cognito-idp", endpoint_url=endpoint, config=_config())
     return client
+
+
+def ses(endpoint: str) -> Any:
+    return _session().client("sesv2", endpoint_url=endpoint, config=_config())
 
 
 def _session() -> Any:

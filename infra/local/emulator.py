@@ -1,4 +1,4 @@
-"""The AWS emulator (ministack): SQS and Cognito on a loopback port, its state in the data directory.
+"""The AWS emulator (ministack): SQS, S3, Cognito and SES on a loopback port, its state in the data directory.
 
 It lives in a virtual environment of its own, because it pins botocore. It saves its state when it ends;
 killed, it forgets what happened since its last start: its queues and users are looked for at every start.
@@ -20,7 +20,7 @@ from infra.local.ports import LOOPBACK, free_port
 REGION = "eu-west-2"
 ACCESS_KEY = "local"
 SECRET_KEY = "local"  # noqa: S105 # nosec B105 # opens nothing but the emulator on this machine
-SERVICES = ("sqs", "cognito-idp", "sts")
+SERVICES = ("sqs", "s3", "cognito-idp", "ses", "sts")
 
 _START_S = 20.0
 _TRIES = 3

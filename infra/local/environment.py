@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
+from infra.local.buckets import EXPORTS
 from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool
 from infra.local.postgres import EmbeddedPostgres
 from infra.settings import QUEUES
 
-# Seconds where a number. Short, so that on a laptop a killed worker's job is taken over while one watches. Each may be set
-# in the environment of `ffp up`, as may everything else listed here.
+# Seconds where a number. Short, so that on a laptop a killed worker's job is taken over while one watches. Each may be
+# set in the environment of `ffp up`, as may everything else listed here.
 TUNABLES = {
     "FFP_VISIBILITY_S": "30",
     "FFP_LEASE_S": "20",
@@ -20,6 +21,7 @@ TUNABLES = {
     "FFP_REPUBLISH_AFTER_S": "45",
     "FFP_MAIL_FROM": "FFP <no-reply@ffp.example>",
     "FFP_WEB_URL": "http://localhost:5173",
+    "FFP_ERASURE_DELAY_S": "2592000",
     "FFP_LOG_LEVEL": "INFO",
     "FFP_LOG_FORMAT": "console",
 }
@@ -60,6 +62,7 @@ def stack_environment(
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_EC2_METADATA_DISABLED": "true",
         **{f"FFP_QUEUE_{name.upper()}_URL": queues[name] for name in QUEUES},
+        "FFP_BUCKET_EXPORTS": EXPORTS,
         "FFP_COGNITO_ENDPOINT_URL": endpoint,
         "FFP_COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.pool_id}",
         "FFP_COGNITO_USER_POOL_ID": pool.pool_id,

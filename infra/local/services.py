@@ -1,12 +1,14 @@
-"""What the stack has in the emulator: queues, user pool, logins."""
+"""What the stack has in the emulator: queues, buckets, user pool, logins."""
 
 from dataclasses import dataclass
 
 from infra.local import clients
+from infra.local.buckets import ensure_buckets
 from infra.local.demo import LOGINS
 from infra.local.emulator import Emulator
-from infra.local.environment import whole_seconds
+from infra.local.environment import tunable, whole_seconds
 from infra.local.identities import UserPool, ensure_logins, ensure_pool
+from infra.local.mailbox import ensure_sender
 from infra.local.queues import ensure_queues
 
 
@@ -28,5 +30,7 @@ def ensure_services(emulator: Emulator) -> Services:
     client = clients.cognito(endpoint)
     pool = ensure_pool(client)
     subs = ensure_logins(client, pool, LOGINS)
+    ensure_buckets(clients.s3(endpoint))
+    ensure_sender(endpoint, tunable("FFP_MAIL_FROM"))
     emulator.save()
     return Services(endpoint, queues, pool, subs)

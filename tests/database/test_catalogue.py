@@ -20,6 +20,19 @@ DEFINERS = {
     "add_invitation_token",
     "find_invitation",
     "open_request",
+    # Who registers has no tenant yet, and who looks for an address must not find out whether there is one.
+    "begin_registration",
+    "claim_registrations",
+    "code_age_s",
+    "confirm_registration",
+    "drop_registration",
+    "end_known_registration",
+    "end_sessions",
+    "note_code",
+    "place_registration",
+    "release_registration",
+    "sweep_codes",
+    "unfinished_registration",
     # The audit log is sealed over all tenants, by a role that reads none of it; nobody but the owner retires any.
     "announce_audit_heads",
     "queue_audit",
@@ -85,6 +98,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "templates_ship": ["ffp_owner"],
         "tenants_limit": ["ffp_ops"],
         "tenants_named": ["ffp_ops", "ffp_owner"],
+        "tenants_withdraw": ["ffp_owner"],
     }
 
 

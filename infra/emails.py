@@ -1,0 +1,62 @@
+"""E-mails in PostgreSQL: queued by whoever causes them, read by the worker that sends them."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from domain.emails import KINDS, Email
+from domain.errors import NotFound
+from domain.jobs import Job
+from infra.ids import new_id
+from infra.jobs import JobRepository
+from infra.rows import TenantConnection
+
+
+class EmailRepository:
+    def __init__(self, connection: TenantConnection) -> None:
+        self._connection = connection
+        self._tenant_id = connection.context.tenant_id
+
+    def queue(self, kind: str, to_user: UUID | None, to_address: str, params: Mapping[str, str]) -> Job:
+        """An e-mail and its job, in the outbox with this transaction. `kind` is one of domain/emails.py, `params` what
+        its text names: never health data. After the commit `publish_committed` spares it the wait for the relay.
+        """
+        if kind not in KINDS:
+            raise ValueError("there is no text for this kind of e-mail")
+        email_id = new_id()
+        self._connection.execute(
+            "insert into emails (tenant_id, id, user_id, address, kind, params) values (%s, %s, %s, %s, %s, %s)",
+            (self._tenant_id, email_id, to_user, to_address, kind, Jsonb(dict(params))),
+        )
+        # A job is somebody's: the addressee's where they are of the tenant, else of who causes it.
+        owner = to_user or self._connection.context.user_id or email_id
+        return JobRepository(self._connection).enqueue(new_id(), "email", owner, email_id)
+
+    def read(self, email_id: UUID | None) -> Email:
+        rows = self._connection.execute(
+            """select e.id, e.address, e.kind, e.params, e.status,
+                      u.id is null or (u.status = 'active'
+                          and coalesce((u.preferences -> 'email' ->> e.kind)::boolean, true)) as wanted
+               from emails e left join users u on u.tenant_id = e.tenant_id and u.id = e.user_id
+               where e.tenant_id = %s and e.id = %s""",
+            (self._tenant_id, email_id),
+        )
+        if not rows:
+            raise NotFound
+        return Email(**rows[0])
+
+    def add_token(self, invitation_id: str, token_hash: bytes) -> bool:
+        """Whether the invitation is still open; then this token opens it too."""
+        rows = self._connection.read(
+            "select app.add_invitation_token(%s, %s, %s, %s, %s) as added", (invitation_id, token_hash)
+        )
+        return bool(rows[0]["added"])
+
+    def end(self, email_id: UUID | None, status: str, message_id: str | None = None) -> None:
+        """`sent`, `failed` or `suppressed`, which are final."""
+        self._connection.execute(
+            """update emails set status = %s, message_id = %s, sent_at = case when %s = 'sent' then now() end
+               where tenant_id = %s and id = %s and status = 'queued'""",
+            (status, message_id, status, self._tenant_id, email_id),
+        )
