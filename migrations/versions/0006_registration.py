@@ -215,8 +215,8 @@ grant execute on function app.open_request to ffp_app;
 """
 
 SWEEP = """
--- Registrations to look after: left between two steps some minutes ago, or old. Each is held for a while, so that two
--- sweepers share them and one that fails is not asked about each minute.
+-- Registrations to look after: left between two steps some minutes ago, or old and without a code that is still good.
+-- Each is held for a while, so that two sweepers share them and one that fails is not asked about each minute.
 create function app.claim_registrations(p_hours double precision, p_limit integer)
 returns table (email text, state text, tenant_id uuid, old boolean)
 language sql security definer set search_path = pg_catalog as $$
@@ -226,6 +226,10 @@ language sql security definer set search_path = pg_catalog as $$
         where (c.lease_until is null or c.lease_until < now())
             and ((c.state = 'begun' and c.updated_at < now() - interval '5 minutes')
                 or c.updated_at < now() - make_interval(secs => p_hours * 3600))
+            and not exists (
+                select from identity.codes k
+                where k.subject = encode(sha256(convert_to(c.email, 'UTF8')), 'hex') and k.purpose = 'confirm'
+                    and c.state <> 'begun' and k.asked_at > now() - interval '25 hours')
         order by c.updated_at limit p_limit for update skip locked)
     returning r.email, r.state, r.tenant_id, r.updated_at < now() - make_interval(secs => p_hours * 3600) $$;
 
