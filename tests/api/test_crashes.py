@@ -86,12 +86,12 @@ def test_a_submit_is_repeated_after_a_fault(
             again = client.post(**request(member, assessment_id, key))
             assert again.status_code == 202, again.text
     answers.append(again)
-    [job] = db.rows("select * from jobs")
+    [job] = db.rows("select * from jobs where kind = 'assessment'")
     assert {answer.json()["id"] for answer in answers if answer.status_code == 202} == {str(job["id"])}
     assert db.value("select count(*) from submissions") == 1
 
     with processes.worker(tmp_path) as worker:
-        until(lambda: db.value("select status from jobs") == "succeeded", 20, worker.said)
+        until(lambda: db.value("select status from jobs where kind = 'assessment'") == "succeeded", 20, worker.said)
     assert db.value("select count(*) from programs") == 1
 
 
@@ -105,6 +105,6 @@ def test_a_202_survives_a_queue_that_is_down(
     with processes.api(tmp_path, **nobody) as (_, client):
         answer = client.post(**request(member, started(client, member), str(uuid4())))
     assert answer.status_code == 202
-    assert db.value("select published_at from jobs") is None
+    assert db.value("select published_at from jobs where kind = 'assessment'") is None
     with processes.worker(tmp_path) as worker:
-        until(lambda: db.value("select status from jobs") == "succeeded", 20, worker.said)
+        until(lambda: db.value("select status from jobs where kind = 'assessment'") == "succeeded", 20, worker.said)

@@ -135,8 +135,8 @@ def test_the_relay_publishes_what_the_api_could_not(
     assert relay(golden("schedule.json")) == {"relayed": 1}
     assert relay(golden("schedule.json")) == {"relayed": 0}
     [record] = batch(queues["scoring"])["Records"]
-    assert db.value("select published_at is not null as published from jobs")
-    assert str(db.value("select id from jobs")) in record["body"]
+    assert db.value("select published_at is not null as published from jobs where kind = 'assessment'")
+    assert str(db.value("select id from jobs where kind = 'assessment'")) in record["body"]
     _asks_for_what_it_is_given(stack, "RelayFunction", relay)
 
 
@@ -152,7 +152,7 @@ def test_the_sweeper_puts_a_lost_message_back(
     assert sweeper(golden("schedule.json"))["republished"] == 0
     db.rows("update jobs set published_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'")
     assert sweeper(golden("schedule.json"))["republished"] == 1
-    assert db.value("select published_at from jobs") is None
+    assert db.value("select published_at from jobs where kind = 'assessment'") is None
     _asks_for_what_it_is_given(stack, "SweeperFunction", sweeper)
 
 
