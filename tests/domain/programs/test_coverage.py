@@ -3,11 +3,10 @@
 Two proofs. *There is one*: the hardest case of each region, level, pain, days and minutes is a person with every
 condition at once who owns nothing. What that program holds may be offered to anyone with fewer conditions and more
 things, so it is theirs too, whatever the combination. *The generator finds one*: each combination of facts, and of
-those with one condition, goes through the whole generator; what differs in name only is solved once.
+those with one condition, goes through the whole generator; what asks the solver the same is asked once.
 """
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice, product
 from typing import Any
 
@@ -18,8 +17,9 @@ from domain.programs.eligibility import eligible
 from domain.programs.generator import generate
 from domain.programs.milp import solve_week
 from domain.programs.plan import Plan
-from domain.programs.problem import Problem, Week
+from domain.programs.problem import Problem, Week, problem_of
 from domain.programs.spec import ProgramSpec
+from domain.programs.support import support_of
 from domain.programs.volume import milder
 from tests.domain.programs.making import LENGTHS, LEVELS, LIBRARY, OWNED, REGIONS, spec
 
@@ -64,39 +64,41 @@ def nobody_is_left_out(facts: Facts) -> list[str]:
     ]
 
 
-def model_of(asked: ProgramSpec) -> tuple[object, ...]:
-    """All that the generator makes of a spec, and of the milder ones that limit it: equal models, equal plans."""
+def model_of(asked: ProgramSpec) -> Hashable:
+    """What the solver is asked for a spec, what its fifth day is made of, and the same for the milder spec that limits
+    it: equal models, equal main work.
+    """
     pool = eligible(asked, LIBRARY)
-    offered = tuple(exercise.id for exercises in pool.by_role.values() for exercise in exercises)
-    who = asked.model_dump(exclude={"pain", "conditions", "equipment", "age_band"})
+    support = support_of(asked, LIBRARY, pool)
+    problem = problem_of(asked, LIBRARY, pool, support, frozenset())
     easier = milder(asked, LIBRARY)
-    return offered, pool.max_effort, tuple(who.values()), None if easier is None else model_of(easier)
+    fifth = tuple(part.quarters for part in support if part.mobility)
+    return question(problem), pool.max_effort, fifth, None if easier is None else model_of(easier)
+
+
+def question(problem: Problem) -> Hashable:
+    names = tuple((c.exercise.id, c.fit, c.regional, c.options, c.most_sessions) for c in problem.candidates)
+    return names, repr(sorted((name, value) for name, value in vars(problem).items() if name != "candidates"))
 
 
 class Remembering:
-    """The exact solver; a problem that it has met is not solved again (a fifth day leaves the main work as it is)."""
+    """The exact solver; a problem that it has met is not solved again."""
 
     def __init__(self) -> None:
-        self.weeks: dict[object, Week | None] = {}
+        self.weeks: dict[Hashable, Week | None] = {}
 
     def __call__(self, problem: Problem) -> Week | None:
-        names = tuple((c.exercise.id, c.fit, c.regional, c.options, c.most_sessions) for c in problem.candidates)
-        numbers = {name: value for name, value in vars(problem).items() if name != "candidates"}
-        key = (names, repr(sorted(numbers.items())))
+        key = question(problem)
         if key not in self.weeks:
             self.weeks[key] = solve_week(problem)
         return self.weeks[key]
 
 
-@lru_cache(maxsize=1)
-def remembering() -> Remembering:
-    return Remembering()
-
-
-def left_out(facts: Facts) -> list[str]:
-    asked = spec(**facts)
-    found = fault(generate(asked, LIBRARY, remembering()), asked)
-    return [f"{facts}: {found}"] if found else []
+def left_out(combinations: Iterable[Facts]) -> list[str]:
+    """Whose program gives up a rule. The generator returns what the checker accepts, or raises."""
+    solve = Remembering()
+    made = ((facts, generate(spec(**facts), LIBRARY, solve)) for facts in combinations)
+    return [f"{facts}: gave up {plan.relaxed}" for facts, plan in made if plan.relaxed or plan.solver != "highs"]
 
 
 def test_a_sample_of_the_hardest_cases_has_a_program_for_everybody() -> None:
@@ -106,7 +108,7 @@ def test_a_sample_of_the_hardest_cases_has_a_program_for_everybody() -> None:
 
 def test_a_sample_of_all_combinations_has_a_program() -> None:
     sample = islice((facts for region in REGIONS for facts in combinations(region)), 17, None, 2503)
-    assert [found for facts in sample for found in left_out(facts)] == []
+    assert left_out(sample) == []
 
 
 @pytest.mark.long
@@ -121,4 +123,4 @@ def test_every_hardest_case_has_a_program_for_everybody(region: str) -> None:
 @pytest.mark.parametrize("region", REGIONS)
 def test_every_combination_has_a_program(region: str) -> None:
     distinct = {model_of(spec(**facts)): facts for facts in combinations(region)}
-    assert [found for facts in distinct.values() for found in left_out(facts)] == []
+    assert left_out(distinct.values()) == []
