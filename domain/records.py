@@ -67,7 +67,10 @@ class AssessmentHead:
 
 @dataclass(frozen=True, slots=True)
 class OpenSubmission:
-    """What a submit needs to know first. `key_hash` and `key_job` are there when the idempotency key has been used."""
+    """What a submit needs to know first. `key_hash` and `key_job` are there when the idempotency key has been used.
+
+    `missing_consent`: the version of the consent to the use of health data that its person still has to give.
+    """
 
     template_id: UUID
     template_hash: str
@@ -77,6 +80,7 @@ class OpenSubmission:
     key_hash: str | None
     key_job: Job | None
     job_id: UUID | None
+    missing_consent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

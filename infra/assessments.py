@@ -70,7 +70,7 @@ _SAVE = f"""
         returning *)
     select {_COLUMNS}, null::uuid as job_id from a join templates t on t.id = a.template_id"""  # noqa: S608
 _OPEN = f"""select template_id, template_hash, status, answers, revision, key_hash, job_id,
-    {job_columns("key_job", "key_")} from app.open_submission(%s, %s, %s, %s, %s, %s)"""  # noqa: S608
+    missing_consent, {job_columns("key_job", "key_")} from app.open_submission(%s, %s, %s, %s, %s, %s)"""  # noqa: S608
 _SUBMIT = f"""select replayed, {job_columns("job", "job_")}
     from app.submit_assessment({", ".join(["%s"] * (3 + len(fields(NewSubmission))))})"""  # noqa: S608
 
@@ -146,6 +146,7 @@ class AssessmentRepository:
         return OpenSubmission(
             row["template_id"], row["template_hash"], row["status"], row["answers"], row["revision"],
             row["key_hash"], job_from(row, "key_") if row["key_id"] else None, row["job_id"],
+            row["missing_consent"],
         )  # fmt: skip
 
     def submit(self, new: NewSubmission) -> tuple[Job, bool]:

@@ -3,6 +3,7 @@
 A broken file stops the process with a `pydantic.ValidationError` that names the entry: no door opens on it.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -13,6 +14,7 @@ import yaml
 from domain.assessments.sections import assemble
 from domain.assessments.template import Template
 from domain.programs.library import Library
+from domain.rights import ConsentText
 from domain.safety import RedFlagRules
 
 
@@ -40,6 +42,18 @@ def load_templates() -> list[Template]:
     folder = files("domain.data") / "templates"
     found = {path.name for path in folder.iterdir() if path.name.endswith(".yaml")}
     return [with_sections(_read(f"templates/{name}")) for name in sorted(found - {"_sections.yaml"})]
+
+
+@cache
+def load_consents() -> list[ConsentText]:
+    """What people are asked to agree to, every version there is."""
+    return [
+        ConsentText(
+            each["document"], each["version"], each["title"], each["body"],
+            hashlib.sha256(f"{each['title']}\n{each['body']}".encode()).hexdigest(),
+        )
+        for each in _read("consents.yaml")
+    ]  # fmt: skip
 
 
 def with_sections(document: Mapping[str, Any]) -> Template:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # `worker` is a Celery process of a fleet or a laptop, `sqs` a Lambda function on one queue.
-Door = Literal["api", "worker", "sqs", "relay", "sweeper", "migrate"]
+Door = Literal["api", "worker", "sqs", "relay", "sweeper", "dead_letters", "replays", "migrate"]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
 
@@ -35,13 +35,13 @@ _ALL = (
         "FFP_DATABASE_URL",
         "PostgreSQL as ffp_app, under row-level security.",
         secret=True,
-        needed_by=("api", "worker", "sqs"),
+        needed_by=("api", "worker", "sqs", "replays"),
     ),
     Setting(
         "FFP_RELAY_DATABASE_URL",
         "PostgreSQL as ffp_relay: job metadata of every tenant, nothing else.",
         secret=True,
-        needed_by=("relay", "sweeper"),
+        needed_by=("relay", "sweeper", "dead_letters", "replays"),
     ),
     Setting(
         "FFP_OPS_DATABASE_URL",

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 import psycopg
 from psycopg.types.json import Jsonb
 
-from infra.content import load_library, load_red_flags, load_templates
+from infra.content import load_consents, load_library, load_red_flags, load_templates
 from infra.ids import new_id
 
 # Demo ids are derived, so that seeding again finds what is there.
@@ -39,9 +39,23 @@ def _as_owner(admin_url: str) -> psycopg.Connection[tuple[object, ...]]:
     return connection
 
 
+def _publish_consents(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    for text in load_consents():
+        connection.execute(
+            """insert into consent_texts (document, version, content_hash, title, body) values (%s, %s, %s, %s, %s)
+               on conflict do nothing""",
+            (text.document, text.version, text.content_hash, text.title, text.body),
+        )
+        row = connection.execute(
+            "select content_hash from consent_texts where document = %s and version = %s", (text.document, text.version)
+        ).fetchone()
+        if row != (text.content_hash,):
+            raise ValueError(f"{text.document} {text.version} is published with other words: raise its version")
+
+
 def seed_templates(admin_url: str) -> None:
-    """Publish the shipped templates, the exercise library and the safety rules. A published version never changes: a
-    template whose content differs under the same version is refused with ValueError.
+    """Publish the shipped templates, the texts of consents, the exercise library and the safety rules. A published
+    version never changes: a template or text whose content differs under the same version is refused with ValueError.
     """
     with _as_owner(admin_url) as connection:
         for template in load_templates():
@@ -58,6 +72,7 @@ def seed_templates(admin_url: str) -> None:
             ).fetchone()
             if row is None or row[0] != template.content_hash:
                 raise ValueError(f"{template.id} {template.version} is published with other content: raise its version")
+        _publish_consents(connection)
         library = load_library()
         connection.execute(
             "insert into libraries (content_hash, document) values (%s, %s) on conflict do nothing",

@@ -48,6 +48,7 @@ class SettingsBody(BaseModel):
 
     require_assessment_review: bool
     pain_thresholds: Thresholds
+    require_consent: bool
 
 
 class ChangeSettings(Body):
@@ -55,6 +56,11 @@ class ChangeSettings(Body):
 
     require_assessment_review: StrictBool | None = Field(
         None, description="Whether a clinician approves each program before its member sees it. Default: true."
+    )
+    require_consent: StrictBool | None = Field(
+        None,
+        description="Whether an assessment is submitted only with its person's consent to the use of health data, in"
+        " the version in force. Default: false.",
     )
     pain_thresholds: OwnThresholds | None = Field(
         None, description="Default: 4 and 6.", examples=[{"moderate_from": 4, "severe_from": 7}]
@@ -66,6 +72,7 @@ def _body(settings: business.Settings) -> SettingsBody:
     return SettingsBody(
         require_assessment_review=settings.require_assessment_review,
         pain_thresholds=Thresholds(moderate_from=pain.moderate, severe_from=pain.severe),
+        require_consent=settings.require_consent,
     )
 
 

@@ -12,10 +12,18 @@ from domain.assessments import ENGINE_VERSION
 from domain.assessments.completion import check_partial, complete
 from domain.assessments.errors import NotSubmitted
 from domain.assessments.results import changes_between, result_of
-from domain.errors import AlreadySubmitted, IdempotencyKeyReused, InvalidAnswers, NotFound, StaleRevision
+from domain.errors import (
+    AlreadySubmitted,
+    ConsentRequired,
+    IdempotencyKeyReused,
+    InvalidAnswers,
+    NotFound,
+    StaleRevision,
+)
 from domain.jobs import Job
 from domain.ports import UnitOfWork
 from domain.records import Answers, Assessment, NewSubmission, ScoreRecord, SubmissionClaim
+from domain.rights import HEALTH_DATA
 from domain.safety.rules import PainThresholds, RedFlagRules
 
 SUBMIT_ROUTE = "assessments.submit"
@@ -83,7 +91,8 @@ def submit(
 ) -> tuple[Job, bool]:
     """Freeze the answers and create their job, in one commit. Returns the job and whether it is a replay.
 
-    Raises InvalidAnswers, StaleRevision, AlreadySubmitted, IdempotencyKeyReused, NotFound; then nothing changed.
+    Raises InvalidAnswers, StaleRevision, AlreadySubmitted, ConsentRequired, IdempotencyKeyReused, NotFound; then
+    nothing changed.
     """
     found = uow.assessments.open_submission(request.assessment_id, SUBMIT_ROUTE, request.key)
     if found.key_hash is not None and found.key_hash != request.body_hash:
@@ -92,6 +101,8 @@ def submit(
         return found.key_job, True
     if found.job_id is not None:
         raise AlreadySubmitted(found.job_id)
+    if found.missing_consent is not None:
+        raise ConsentRequired(HEALTH_DATA, found.missing_consent)
     if found.revision != request.revision:
         raise StaleRevision
     template = uow.templates.get(found.template_id, found.template_hash)

@@ -8,6 +8,7 @@ from domain.safety.rules import PainThresholds
 
 REVIEW = "require_assessment_review"
 THRESHOLDS = "pain_thresholds"
+CONSENT = "require_consent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Settings:
 
     require_assessment_review: bool
     pain_thresholds: PainThresholds
+    require_consent: bool
 
 
 def read(uow: UnitOfWork) -> Settings:
@@ -28,4 +30,5 @@ def change(uow: UnitOfWork, changes: dict[str, Any]) -> Settings:
 
 
 def _settings(stored: dict[str, Any]) -> Settings:
-    return Settings(stored.get(REVIEW, True), PainThresholds.model_validate(stored.get(THRESHOLDS, {})))
+    thresholds = PainThresholds.model_validate(stored.get(THRESHOLDS, {}))
+    return Settings(stored.get(REVIEW, True), thresholds, stored.get(CONSENT, False))

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.buckets import EXPORTS
+from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool
 from infra.local.postgres import EmbeddedPostgres

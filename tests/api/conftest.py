@@ -99,7 +99,7 @@ def work(queues: dict[str, str]) -> Callable[[], int]:
 
     def drain() -> int:
         client, done = emulated_sqs(), 0
-        for name in ("scoring", "generation"):
+        for name in ("scoring", "generation", "bulk"):
             while found := receive(client, queues[name]):
                 answer = sqs.handler({"Records": found}, None)
                 failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}

@@ -7,6 +7,7 @@ from tests.conftest import Database
 # Tables that tenants share: no tenant_id, or rows of nobody in particular. Each with its reason.
 SHARED = {
     "alembic_version": "the schema's revision",
+    "consent_texts": "what people are asked to agree to, read-only for the application",
     "exercises": "the shipped library, read-only for the application",
     "libraries": "the same with its rules, read-only for the application",
     "safety_rules": "the shipped red-flag rules, read-only for the application",
@@ -15,6 +16,15 @@ SHARED = {
 }
 # SECURITY DEFINER runs with the owner's rights: only what must look across tenants before there is one.
 DEFINERS = {
+    # Who is to be erased is kept where no service reads it; a token, or the time, says who of all tenants it is. And
+    # what erases deletes what is insert-only for everybody else: only for whom it is due.
+    "add_erasure_token",
+    "begin_erasure",
+    "cancel_erasure",
+    "enqueue_erasures",
+    "erase_person",
+    "restore_person",
+    "schedule_erasure",
     # An invitation's token is looked up before there is a tenant; it opens one invitation.
     "accept_invitation",
     "add_invitation_token",
@@ -79,6 +89,7 @@ def test_every_policy_reads_its_context_once_a_statement_and_fails_closed(db: Da
 def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Database) -> None:
     wider = db.rows("select policyname, roles::text[] from pg_policies where roles <> '{public}' order by 1")
     assert {policy["policyname"]: policy["roles"] for policy in wider} == {
+        "attempts_expire": ["ffp_relay"],
         "attempts_ops": ["ffp_ops"],
         "attempts_relay": ["ffp_relay"],
         "audit_chain_ops": ["ffp_ops"],
@@ -90,12 +101,17 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "audit_log_ops": ["ffp_ops"],
         "audit_log_owner": ["ffp_owner"],
         "audit_unsealed_owner": ["ffp_owner"],
+        "emails_expire": ["ffp_relay"],
+        "exports_expire": ["ffp_relay"],
         "idempotency_keys_expire": ["ffp_relay"],
+        "invitations_erase": ["ffp_owner"],
         "jobs_ops": ["ffp_ops"],
         "jobs_relay": ["ffp_relay"],
+        "notifications_expire": ["ffp_relay"],
         "templates_change": ["ffp_app"],
         "templates_insert": ["ffp_app"],
         "templates_ship": ["ffp_owner"],
+        "tenants_close": ["ffp_owner"],
         "tenants_limit": ["ffp_ops"],
         "tenants_named": ["ffp_ops", "ffp_owner"],
         "tenants_withdraw": ["ffp_owner"],
@@ -110,7 +126,7 @@ def test_keys_and_foreign_keys_stay_inside_a_tenant(db: Database) -> None:
            where connamespace = 'public'::regnamespace and contype in ('p', 'u', 'f')"""
     )
     # Where the other table has no tenants, or is the table of tenants itself.
-    outward = {("assessments", "templates")}
+    outward = {("assessments", "templates"), ("consents", "consent_texts")}
     for row in constraints:
         if row["on_table"] in SHARED or row["on_table"] in {"tenants", "templates"}:
             continue
@@ -167,8 +183,11 @@ def test_what_each_role_may_touch(db: Database) -> None:
         ("audit_heads", "SELECT"),
         ("stage_pace", "SELECT"),
     }
-    assert held["ffp_relay"] == {("idempotency_keys", "DELETE")}
-    for table in ("submissions", "scores", "audit_log"):
+    # What retention takes away, and nothing that is not past its time: see the policies `..._expire`.
+    assert held["ffp_relay"] == {
+        (table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")
+    }
+    for table in ("submissions", "scores", "audit_log", "consents"):
         assert {p for t, p in held["ffp_app"] if t == table} == {"SELECT", "INSERT"}
     assert {t for t, p in held["ffp_app"] if p == "DELETE"} == {"idempotency_keys"}
     assert not [t for t, p in held["ffp_app"] if p in {"TRUNCATE", "REFERENCES", "TRIGGER"}]
