@@ -25,7 +25,6 @@ _LIFE_S = 300.0
 _BURST_S = 5.0
 _HEARTBEAT_S = 15.0
 _AGAIN_MS = 1_000
-MOST, MOST_OF_ONE = 4_000, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +50,20 @@ Look = Callable[[frozenset[Change] | None], Awaitable[Iterable[Event]]]
 
 @dataclass(slots=True)
 class Streams:
-    """The open streams of a process."""
+    """The open streams of a process, and how many it keeps: in all, and of one person.
+
+    How fast one tenant may open them is the throttle's to say.
+    """
 
     watch: ChangeWatch
+    most: int = 4_000
+    most_of_one: int = 1_000
     _open: Counter[UUID] = field(default_factory=Counter)
 
     def respond(self, topic: UUID, user: Context, look: Look) -> EventSourceResponse:
         """Raises HttpProblem when this user, or everybody together, has too many open."""
         user_id = user.user_id or user.tenant_id
-        if self._open[user_id] >= MOST_OF_ONE or self._open.total() >= MOST:
+        if self._open[user_id] >= self.most_of_one or self._open.total() >= self.most:
             raise HttpProblem("too_many_streams", headers={"Retry-After": "5"})
         return EventSourceResponse(
             self._events(topic, user_id, look), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
