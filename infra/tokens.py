@@ -98,7 +98,7 @@ def verify(token: str) -> Verified:
     if claims.get("token_use") != "access" or claims.get("client_id") != cognito.client_id:
         raise InvalidToken
     subject = str(claims["sub"])
-    if not (subject.isascii() and subject.isprintable()):
+    if not (subject.isascii() and subject.isprintable()) or issued_at < 0:
         raise InvalidToken
     tenant = claims.get(_TENANT_CLAIM)
     return Verified(subject, issued_at, None if tenant is None else str(tenant))

@@ -34,9 +34,11 @@ Take = Callable[[timedelta], dict[str, Any]]
 TEMPLATES = "/v1/templates"
 
 
-@pytest.fixture
-def sub_of() -> Callable[[Person], str]:
-    return lambda who: str(jwt.decode(who.token, options={"verify_signature": False})["sub"])
+def admitted(who: Person) -> membership.Admission:
+    claims = jwt.decode(who.token, options={"verify_signature": False})
+    found = membership.open_request(claims["sub"], claims["iat"])
+    assert found is not None
+    return found
 
 
 @pytest.fixture
@@ -296,13 +298,12 @@ def test_a_throttle_that_fails_is_in_nobodys_way(
     assert len(lines(capsys.readouterr().err, "throttle_unavailable")) == 1
 
 
-def test_a_token_that_cannot_go_back_stays_spent(db: Database, person: Make, sub_of: Callable[[Person], str]) -> None:
-    admission = membership.open_request(sub_of(person("acme")))
-    assert admission is not None
-    assert admission.token is not None
+def test_a_token_that_cannot_go_back_stays_spent(db: Database, person: Make) -> None:
+    token = admitted(person("acme")).token
+    assert token is not None
     with locked(db):
-        assert throttle.give_back(admission.token).remaining == 999
-    assert throttle.give_back(admission.token).remaining == 1000
+        assert throttle.give_back(token).remaining == 999
+    assert throttle.give_back(token).remaining == 1000
 
 
 def test_without_membership_there_is_no_way_in(api_alone: TestClient, person: Make, db: Database) -> None:
@@ -315,22 +316,19 @@ def test_without_membership_there_is_no_way_in(api_alone: TestClient, person: Ma
 # --- exactness ---
 
 
-def test_eight_clients_together_get_exactly_the_quota(
-    db: Database, person: Make, sub_of: Callable[[Person], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eight_clients_together_get_exactly_the_quota(db: Database, person: Make) -> None:
     limit = 1200
     member, globex = person("acme"), person("globex")
     limited(db, member, limit)
-    subject, clock = sub_of(member), "select clock_timestamp()"
-    membership.open_request(subject)  # connections are there, and the burst begins afterwards
+    clock = "select clock_timestamp()"
+    admitted(member)  # connections are there, and the burst begins afterwards
     db.rows("truncate identity.buckets")
     began, deadline = db.value(clock), monotonic() + 4
 
     def client() -> int:
         taken = 0
         while monotonic() < deadline:
-            admission = membership.open_request(subject)
-            assert admission is not None
+            admission = admitted(member)
             assert admission.token is not None
             taken += not admission.retry_after_s
         return taken
@@ -341,10 +339,9 @@ def test_eight_clients_together_get_exactly_the_quota(
     expected = limit + elapsed * limit / 60
     assert abs(taken - expected) <= expected / 100, (taken, expected)
     assert taken <= expected
-    other = membership.open_request(sub_of(globex))
+    other = admitted(globex).token
     assert other is not None
-    assert other.token is not None
-    assert other.token.allowance.remaining == 999
+    assert other.allowance.remaining == 999
 
 
 @pytest.mark.parametrize("seed", range(6))
