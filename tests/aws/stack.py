@@ -28,7 +28,6 @@ NOT_ON_LAMBDA = {
     # No code calls it.
     # Queues that nothing writes to or reads from.
     "FFP_QUEUE_BULK_URL",
-    "FFP_QUEUE_NOTIFICATIONS_URL",
 }
 
 

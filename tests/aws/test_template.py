@@ -30,7 +30,7 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/auth/login"),
     ("get", "/v1/errors/{code}"),
 }
-WORKERS = ("ScoringFunction", "GenerationFunction")
+WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction")
 SCHEDULED = ("RelayFunction", "SweeperFunction")
 QUEUES = {name: f"{name.title()}Queue" for name in QUEUE_OF.values()}
 
@@ -264,7 +264,7 @@ def test_no_variable_holds_a_secret(stack: Stack) -> None:
 def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None:
     following = {QUEUES[QUEUE_OF[stage]]: QUEUES[QUEUE_OF[after]] for stage, after in STAGE_AFTER.items()}
     publishes: dict[str, set[str]] = {
-        "ApiFunction": {QUEUES[QUEUE_OF["scoring"]]},
+        "ApiFunction": {QUEUES[QUEUE_OF["scoring"]], QUEUES[QUEUE_OF["sending"]]},
         "RelayFunction": set(QUEUES.values()),
     }
     for name in stack.functions:
