@@ -15,13 +15,13 @@ _BUCKETS = 5_000  # a sweep
 
 
 @contextmanager
-def _transaction() -> Iterator[psycopg.Connection[Row]]:
+def transaction() -> Iterator[psycopg.Connection[Row]]:
     with psycopg.connect(
         settings.relay_database_url(),
         row_factory=dict_row,
         connect_timeout=3,
         application_name="ffp-relay",
-        options="-c lock_timeout=2s -c statement_timeout=10s",
+        options=f"-c lock_timeout=2s -c statement_timeout=10s -c app.release={settings.release()}",
     ) as connection:
         yield connection
 
@@ -32,15 +32,17 @@ def relay(publish: Callable[[Sequence[Message]], list[Message]], *, grace_s: flo
     The rows stay locked while their messages are sent, so that two relays share the work. A crash between sending and
     marking sends twice, which is harmless.
     """
-    with _transaction() as connection:
+    with transaction() as connection:
         rows = connection.execute(
-            f"""select tenant_id, id, stage, correlation_id, traceparent from jobs
+            f"""select tenant_id, id, stage, correlation_id, traceparent, replays from jobs
                 where published_at is null and status in {_OPEN} and updated_at < now() - make_interval(secs => %s)
                 order by updated_at limit %s for update skip locked""",  # noqa: S608
             (grace_s, limit),
         ).fetchall()
         waiting = [
-            Message(row["tenant_id"], row["id"], row["stage"], row["correlation_id"], row["traceparent"])
+            Message(
+                row["tenant_id"], row["id"], row["stage"], row["correlation_id"], row["traceparent"], row["replays"]
+            )
             for row in rows
         ]
         sent = publish(waiting) if waiting else []
@@ -53,7 +55,7 @@ def relay(publish: Callable[[Sequence[Message]], list[Message]], *, grace_s: flo
 
 def measure_pace() -> None:
     """Note how long each stage takes at present and what waits for it: where estimates come from."""
-    with _transaction() as connection:
+    with transaction() as connection:
         connection.execute("select app.measure_pace()")
 
 
@@ -63,7 +65,7 @@ def sweep(*, republish_after_s: float, limit: int = 500) -> dict[str, int]:
     A message out for longer than `republish_after_s` whose job nobody works on may be lost: its job goes back to the
     outbox. A job whose attempts are used up and whose last worker is gone waits for an operator.
     """
-    with _transaction() as connection:
+    with transaction() as connection:
         dead = connection.execute(
             """update jobs set status = 'dead', error_code = coalesce(error_code, 'attempts_exhausted'),
                     lease_until = null, revision = revision + 1, updated_at = now()
@@ -84,6 +86,6 @@ def sweep(*, republish_after_s: float, limit: int = 500) -> dict[str, int]:
         expired = connection.execute(
             "delete from idempotency_keys where created_at < now() - interval '24 hours'"
         ).rowcount
-    with _transaction() as connection:  # of its own: whoever asks meanwhile waits for these rows
+    with transaction() as connection:  # of its own: whoever asks meanwhile waits for these rows
         [swept] = connection.execute("select app.sweep_buckets(%s) as rows", (_BUCKETS,)).fetchall()
     return {"dead": dead, "republished": again, "keys_expired": expired, "buckets_swept": swept["rows"]}
