@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Security, concurrency
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import rates
@@ -17,11 +17,25 @@ if TYPE_CHECKING:
     from infra import tokens
 
 _bearer = HTTPBearer(auto_error=False, description="A Cognito access token, as POST /v1/auth/login gives it.")
+_ADMITTED = "ffp.principal"
 
 
-def principal(
+async def admit(request: Request) -> None:
+    """`principal` before the body is read: FastAPI parses it before it asks any dependency. Raises what that raises."""
+    request.scope[_ADMITTED] = await concurrency.run_in_threadpool(_admitted, request, await _bearer(request))
+
+
+async def principal(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 ) -> Principal:
+    """Who asks. Raises as `_admitted` does."""
+    if _ADMITTED in request.scope:
+        known: Principal = request.scope[_ADMITTED]
+        return known
+    return await concurrency.run_in_threadpool(_admitted, request, credentials)
+
+
+def _admitted(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Principal:
     """Who asks, counted against their tenant's quota.
 
     Raises TooManyRequests, and Forbidden where the table of permissions does not let this role call this operation.

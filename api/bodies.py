@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from api import auth
 from api.errors import HttpProblem, ProblemDetail
+from domain import permissions
 
 MAX_BODY_BYTES = 128 * 1024
 MAX_DEPTH = 16
@@ -117,7 +119,9 @@ class _StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON body is read by `parse`, and which takes no other kind of body."""
+    """A route whose JSON body is read by `parse`, and only once it is clear that its sender may send one; it takes no
+    other kind of body.
+    """
 
     limits: ClassVar[Limits] = Limits()
 
@@ -127,6 +131,8 @@ class StrictRoute(APIRoute):
         async def strict(request: Request) -> Response:
             stricter = _StrictRequest(request.scope, request.receive)
             stricter.limits = self.limits
+            if self.body_field is not None and self.name not in permissions.PUBLIC:
+                await auth.admit(stricter)
             return await handler(stricter)
 
         return strict
