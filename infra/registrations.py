@@ -56,7 +56,14 @@ class Registrations:
         return (rows[0]["tenant_id"], rows[0]["user_id"]) if rows else None
 
     def release(self, email: str) -> None:
-        _rows("select app.release_registration(%s, %s)", (email, self._attempt))
+        """Best effort, again on a fresh connection where the one before was what failed: the lease ends by itself."""
+        for _ in range(2):
+            try:
+                _rows("select app.release_registration(%s, %s)", (email, self._attempt))
+            except Unavailable:
+                pool().check()
+            else:
+                return
 
     def unfinished(self, email: str) -> UUID | None:
         [row] = _rows("select app.unfinished_registration(%s) as tenant_id", (email,))

@@ -72,11 +72,11 @@ def register(book: Book, pool: Pool, account: NewAccount, password: str, key: st
     Raises WeakPassword, RequestInFlight, IdempotencyKeyReused, Unavailable: the next attempt carries on.
     """
     check_password(password, account.email)
-    tenant_id = book.begin(account, key)
-    if tenant_id is None:
-        return None
-    book.note_code(account.email, "confirm")
     try:
+        tenant_id = book.begin(account, key)
+        if tenant_id is None:
+            return None
+        book.note_code(account.email, "confirm")
         return _register(book, pool, NewUser(account.email, account.name, account.role, tenant_id), password)
     except Exception:
         book.release(account.email)

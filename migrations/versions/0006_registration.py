@@ -105,11 +105,12 @@ begin
         perform app.set_context(v.tenant_id, v.user_id, v_role);
         insert into tenants (id, slug, name, kind) values (v.tenant_id, v.tenant_id::text, v.tenant_name, v.kind)
             on conflict (id) do update set name = excluded.name, kind = excluded.kind;
-        insert into users (tenant_id, id, email, display_name, role)
-            values (v.tenant_id, v.user_id, v.email, v.display_name, v_role)
-            on conflict (tenant_id, id) do update set display_name = excluded.display_name, role = excluded.role;
-        -- A user of an earlier attempt, whom this one has replaced in the pool.
+        -- The person of an earlier attempt, whose user this one has replaced in the pool. Nobody has ever been them.
+        perform app.set_context(v.tenant_id, v.user_id, 'worker');
         delete from identity.principals p where p.tenant_id = v.tenant_id and p.user_id = v.user_id;
+        delete from users u where u.tenant_id = v.tenant_id and u.id = v.user_id;
+        insert into users (tenant_id, id, email, display_name, role)
+            values (v.tenant_id, v.user_id, v.email, v.display_name, v_role);
         insert into identity.principals (sub, tenant_id, user_id) values (p_sub, v.tenant_id, v.user_id);
     end if;
     update identity.registrations r set state = 'placed', lease_until = null, updated_at = now()
