@@ -174,6 +174,16 @@ class InvitationNotOpen(DomainError):
     detail = "This invitation does not work any more. Ask whoever sent it for another one."
 
 
+class InvitationDecided(DomainError):
+    code = "invitation_decided"
+    detail = "The invitation has been accepted or revoked, which is final. Make another one where it is needed."
+
+
+class MembershipEnded(DomainError):
+    code = "membership_ended"
+    detail = "This person is not a member any more. Invite them again."
+
+
 class AlreadyHasAccount(DomainError):
     """Said to who has the token only, which came to the address in question."""
 

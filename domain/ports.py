@@ -9,7 +9,7 @@ from domain.assessments.template import Template
 from domain.audit import AuditEntry, AuditFilter
 from domain.emails import Email
 from domain.jobs import Job, Message, Stage
-from domain.members import Member
+from domain.members import Invitation, Member, Wanted
 from domain.notifications import Notification
 from domain.pages import Page, Window
 from domain.records import (
@@ -173,6 +173,32 @@ class Members(Protocol):
         ...
 
     def business_name(self) -> str: ...
+
+
+class Invitations(Protocol):
+    def page(self, window: Window, *, role: str | None, status: str | None) -> Page[Invitation]: ...
+
+    def read(self, invitation_id: UUID) -> Invitation: ...
+
+    def made_since(self, moment: datetime) -> int: ...
+
+    def known(self, emails: Sequence[str]) -> set[str]:
+        """Which of these addresses are of somebody who is here."""
+        ...
+
+    def close_expired(self, emails: Sequence[str]) -> None: ...
+
+    def make(self, invitation_id: UUID, wanted: Wanted, days: int) -> tuple[Invitation, bool]:
+        """The open invitation of this address, and whether it was made now."""
+        ...
+
+    def extend(self, invitation_id: UUID, days: int) -> Invitation | None: ...
+
+    def revoke(self, invitation_id: UUID) -> Invitation | None: ...
+
+    def revoke_of(self, user_id: UUID | None) -> None:
+        """What somebody who leaves has still open."""
+        ...
 
 
 class Emails(Protocol):
@@ -366,6 +392,8 @@ class UnitOfWork(Protocol):
     def erasures(self) -> Erasures: ...
     @property
     def templates(self) -> Templates: ...
+    @property
+    def invitations(self) -> Invitations: ...
     @property
     def members(self) -> Members: ...
     @property

@@ -22,6 +22,7 @@ from infra.emails import EmailRepository
 from infra.erasure import ErasureRepository
 from infra.exports import ExportRepository
 from infra.idempotency import KeyRepository
+from infra.invitations import InvitationRepository
 from infra.jobs import JobRepository
 from infra.libraries import LibraryRepository
 from infra.me import ProfileRepository
@@ -156,6 +157,10 @@ class UnitOfWork:
     @cached_property
     def notifications(self) -> NotificationRepository:
         return NotificationRepository(self._connection)
+
+    @cached_property
+    def invitations(self) -> InvitationRepository:
+        return InvitationRepository(self._connection)
 
     @cached_property
     def members(self) -> MemberRepository:

@@ -1,5 +1,6 @@
 """Jobs in PostgreSQL."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -7,8 +8,8 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from domain.dead_letters import Failure
 from domain.errors import NotFound
+from domain.failures import Failure
 from domain.jobs import STAGES_OF, Job, LeaseLost, Message, Stage, Transient
 from domain.records import Claim, Submission, SubmissionClaim
 from infra.rows import Row, TenantConnection
@@ -67,6 +68,13 @@ class JobRepository:
 
     def mark_published(self, job_id: UUID, stage: Stage) -> None:
         self._connection.finish("select app.mark_published(%s, %s, %s, %s, %s)", (job_id, stage))
+
+    def mark_all_published(self, job_ids: Sequence[UUID]) -> None:
+        """Of jobs that are in their first stage."""
+        self._connection.execute(
+            "update jobs set published_at = now() where tenant_id = %s and id = any(%s) and published_at is null",
+            (self._connection.context.tenant_id, list(job_ids)),
+        )
 
     def claim(self, message: Message, lease_s: float, worker: str) -> Claim:
         """Take the job for one attempt. The message's tenant is only where we look: under its policies a job of

@@ -11,6 +11,7 @@ from domain.jobs import QUEUE_OF, TASK_OF, Message, Stage
 from infra.ids import new_id
 
 MAX_BYTES = 8_192
+_MAX_REPLAYS = 2**31  # what PostgreSQL counts to
 _STAGE_OF: dict[str, Stage] = {task: stage for stage, task in TASK_OF.items()}
 
 
@@ -43,6 +44,7 @@ def encode(message: Message) -> str:
                     "tenant_id": str(message.tenant_id),
                     "correlation_id": message.correlation_id,
                     "traceparent": message.traceparent,
+                    "replay": message.replay,
                 },
             },
             "properties": {
@@ -74,12 +76,14 @@ def message_from(task: str, job_id: object, ours: object) -> Message:
     """A message from what a Celery task is given: its name, its argument, our header. Raises Unreadable."""
     if task not in _STAGE_OF or not isinstance(ours, dict):
         raise Unreadable
-    correlation_id, traceparent = ours.get("correlation_id"), ours.get("traceparent")
-    if not isinstance(correlation_id, str) or not isinstance(traceparent, str | None):
+    correlation_id, traceparent, replay = ours.get("correlation_id"), ours.get("traceparent"), ours.get("replay", 0)
+    if not isinstance(correlation_id, str) or not isinstance(traceparent, str | None) or type(replay) is not int:
+        raise Unreadable
+    if not 0 <= replay < _MAX_REPLAYS or not f"{correlation_id}{traceparent}".isprintable():
         raise Unreadable
     try:
         return Message(
-            UUID(str(ours.get("tenant_id"))), UUID(str(job_id)), _STAGE_OF[task], correlation_id, traceparent
+            UUID(str(ours.get("tenant_id"))), UUID(str(job_id)), _STAGE_OF[task], correlation_id, traceparent, replay
         )
     except ValueError:
         raise Unreadable from None

@@ -1,6 +1,8 @@
 """Publish to SQS. botocore is imported by the first message, not by the first request."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -81,3 +83,32 @@ def delay(queue: str, receipt_handle: str, seconds: float) -> None:
         )
     except (BotoCoreError, ClientError) as error:
         logs.warning("delay_failed", error=type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    id: str
+    receipt_handle: str
+    body: str
+
+
+@cache
+def dead_letter_urls() -> tuple[str, ...]:
+    """Where our work queues send what they give up, as their redrive policies say."""
+    found = []
+    for url in settings.queues().urls.values():
+        known = client().get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
+        if "RedrivePolicy" in known:
+            target = json.loads(known["RedrivePolicy"])["deadLetterTargetArn"]
+            found.append(f"{url.rpartition('/')[0]}/{target.rpartition(':')[2]}")
+    return tuple(found)
+
+
+def receive(url: str, wait_s: int) -> list[Received]:
+    """At most ten messages; none after `wait_s`, which must be shorter than the client's read timeout of 2 s."""
+    answer = client().receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
+    return [Received(each["MessageId"], each["ReceiptHandle"], each["Body"]) for each in answer.get("Messages", [])]
+
+
+def delete(url: str, receipt_handle: str) -> None:
+    client().delete_message(QueueUrl=url, ReceiptHandle=receipt_handle)

@@ -1,4 +1,4 @@
-"""One worker process: a Celery worker on the work queues, with the relay and the sweeper as loops beside it."""
+"""One worker process: a Celery worker on the work queues, with what AWS runs on schedules as loops beside it."""
 
 import threading
 import warnings
@@ -8,6 +8,7 @@ from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
 from infra import database, logs, production, settings
+from workers import dead_letters, replays
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
@@ -31,6 +32,8 @@ def _loop() -> None:
 def _ready(**_: object) -> None:
     if settings.relay_in_worker():
         threading.Thread(target=_loop, name="relay", daemon=True).start()
+        threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
+        threading.Thread(target=replays.run, name="replayer", args=(_stop,), daemon=True).start()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
@@ -40,7 +43,7 @@ def _shutdown(**_: object) -> None:
 
 
 if __name__ == "__main__":
-    production.refuse("worker", *(("relay", "sweeper") if settings.relay_in_worker() else ()))
+    production.refuse("worker", *(("relay", "sweeper", "dead_letters", "replays") if settings.relay_in_worker() else ()))
     from workers.celery_app import app  # it reads its settings, so they are looked at first
 
     # Celery warns root of pickled messages; this worker takes nothing but JSON.

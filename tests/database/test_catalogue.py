@@ -7,9 +7,11 @@ from tests.conftest import Database
 # Tables that tenants share: no tenant_id, or rows of nobody in particular. Each with its reason.
 SHARED = {
     "alembic_version": "the schema's revision",
+    "dead_letter_groups": "what went wrong, by class and place in the code, over all tenants",
     "consent_texts": "what people are asked to agree to, read-only for the application",
     "exercises": "the shipped library, read-only for the application",
     "libraries": "the same with its rules, read-only for the application",
+    "replays": "what operators have ordered, over all tenants: filters, ids and reasons",
     "safety_rules": "the shipped red-flag rules, read-only for the application",
     "stage_pace": "how long each stage takes and how many wait, over all tenants",
     "solved_specs": "plans by the hash of a question that names nobody",
@@ -48,6 +50,16 @@ DEFINERS = {
     "queue_audit",
     "retire_audit",
     "seal_audit",
+    # The care for what died goes over all tenants: its letters are no service's to write, and what moves a job is one
+    # step of one of these. Operators see a message's bytes, or end somebody's job, with an audit row or not at all.
+    "cancel_any_job",
+    "follow_job",
+    "next_shadow",
+    "note_shadow",
+    "open_letter",
+    "replay_step",
+    "reveal_dead_letter",
+    "take_dead_letter",
     # The throttle's buckets are out of every service's reach.
     "return_token",
     "sweep_buckets",
@@ -91,6 +103,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
     assert {policy["policyname"]: policy["roles"] for policy in wider} == {
         "attempts_expire": ["ffp_relay"],
         "attempts_ops": ["ffp_ops"],
+        "attempts_owner": ["ffp_owner"],
         "attempts_relay": ["ffp_relay"],
         "audit_chain_ops": ["ffp_ops"],
         "audit_chain_owner": ["ffp_owner"],
@@ -101,6 +114,12 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "audit_log_ops": ["ffp_ops"],
         "audit_log_owner": ["ffp_owner"],
         "audit_unsealed_owner": ["ffp_owner"],
+        "dead_letter_events_ops": ["ffp_ops"],
+        "dead_letter_events_owner": ["ffp_owner"],
+        "dead_letter_messages_ops": ["ffp_ops"],
+        "dead_letter_messages_owner": ["ffp_owner"],
+        "dead_letters_ops": ["ffp_ops"],
+        "dead_letters_owner": ["ffp_owner"],
         "emails_expire": ["ffp_relay"],
         "exports_expire": ["ffp_relay"],
         "idempotency_keys_expire": ["ffp_relay"],
@@ -108,6 +127,8 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "jobs_ops": ["ffp_ops"],
         "jobs_relay": ["ffp_relay"],
         "notifications_expire": ["ffp_relay"],
+        "replay_letters_ops": ["ffp_ops"],
+        "replay_letters_owner": ["ffp_owner"],
         "templates_change": ["ffp_app"],
         "templates_insert": ["ffp_app"],
         "templates_ship": ["ffp_owner"],
@@ -126,7 +147,7 @@ def test_keys_and_foreign_keys_stay_inside_a_tenant(db: Database) -> None:
            where connamespace = 'public'::regnamespace and contype in ('p', 'u', 'f')"""
     )
     # Where the other table has no tenants, or is the table of tenants itself.
-    outward = {("assessments", "templates"), ("consents", "consent_texts")}
+    outward = {("assessments", "templates"), ("consents", "consent_texts"), ("replay_letters", "replays")}
     for row in constraints:
         if row["on_table"] in SHARED or row["on_table"] in {"tenants", "templates"}:
             continue
@@ -182,6 +203,14 @@ def test_what_each_role_may_touch(db: Database) -> None:
         ("audit_chain", "SELECT"),
         ("audit_heads", "SELECT"),
         ("stage_pace", "SELECT"),
+        ("dead_letters", "SELECT"),
+        ("dead_letter_events", "SELECT"),
+        ("dead_letter_events", "INSERT"),
+        ("dead_letter_groups", "SELECT"),
+        ("replays", "SELECT"),
+        ("replays", "INSERT"),
+        ("replay_letters", "SELECT"),
+        ("replay_letters", "INSERT"),
     }
     # What retention takes away, and nothing that is not past its time: see the policies `..._expire`.
     assert held["ffp_relay"] == {
@@ -197,8 +226,27 @@ def test_what_each_role_may_touch(db: Database) -> None:
     )
     assert {row["column_name"] for row in columns} <= {
         "tenant_id", "id", "kind", "status", "stage", "attempt", "max_attempts", "revision", "lease_until",
-        "published_at", "error_code", "correlation_id", "traceparent", "created_at", "updated_at",
+        "published_at", "error_code", "correlation_id", "traceparent", "created_at", "updated_at", "replays",
     }  # fmt: skip
+
+
+def test_operators_reach_nothing_of_a_person(db: Database) -> None:
+    """Column by column: of messages not the bytes, of tenants the name, of people nothing."""
+    columns = db.rows(
+        """select table_name, column_name, privilege_type from information_schema.column_privileges
+           where grantee = 'ffp_ops'"""
+    )
+    reached = {row["table_name"] for row in columns}
+    assert reached == {
+        "jobs", "attempts", "audit_log", "audit_chain", "audit_heads", "stage_pace", "tenants", "dead_letters",
+        "dead_letter_messages", "dead_letter_events", "dead_letter_groups", "replays", "replay_letters",
+    }  # fmt: skip
+    of = {table: {row["column_name"] for row in columns if row["table_name"] == table} for table in reached}
+    assert "body" not in of["dead_letter_messages"]
+    assert of["tenants"] <= {"id", "slug", "requests_per_minute"}
+    changed = {(row["table_name"], row["column_name"]) for row in columns if row["privilege_type"] == "UPDATE"}
+    assert {column for table, column in changed if table == "dead_letters"} == {"state", "changed_at"}
+    assert not [table for table, _ in changed if table in {"jobs", "attempts", "audit_log", "dead_letter_events"}]
 
 
 def test_the_application_cannot_read_who_else_there_is(db: Database) -> None:

@@ -1,0 +1,44 @@
+"""What is kept of an attempt that failed: enough to find its cause, and nothing of what it worked on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_OURS = re.compile(r"(?:^|/)((?:api|cli|domain|infra|migrations|workers)/[^ ]+\.py)(?::\d+)? (\S+)$")
+_LIBRARY = re.compile(r"(?:^|.*/)(?:site-packages|lib/python[0-9.]+)/")
+_NUMBERS = re.compile(r"\d+")
+_INNERMOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt ended: the error's class and where it came from, innermost last. Its message is nobody's to
+    keep: a database's holds the row it refused.
+    """
+
+    code: str
+    error_class: str | None = None
+    frames: tuple[str, ...] = ()
+
+    @property
+    def signature(self) -> str | None:
+        """What two failures for one reason have in common: class, code and our own innermost frames, without lines,
+        which move with every release, and numbers. None where there is nothing to tell but the code.
+        """
+        if self.error_class is None:
+            return None
+        places = [f"{found[1]} {found[2]}" for frame in self.frames if (found := _OURS.search(frame))]
+        return _NUMBERS.sub("N", " < ".join([f"{self.code} {self.error_class}", *reversed(places[-_INNERMOST:])]))
+
+
+def tidy(frames: Sequence[str]) -> tuple[str, ...]:
+    """Frames without the directories that the release happens to be installed in."""
+    return tuple(_relative(frame) for frame in frames)
+
+
+def _relative(frame: str) -> str:
+    library = _LIBRARY.sub("", frame)
+    if library != frame:
+        return library
+    found = re.search(r"(?:^|/)((?:api|cli|domain|infra|migrations|workers)/[^ ]+\.py:\d+ .+)$", frame)
+    return found[1] if found else frame.rpartition("/")[2]
