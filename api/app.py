@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import errors, rates, sections
+from api import document, errors, rates, sections
 from api.middleware import Envelope
 from api.streams import Streams
 from api.waiting import ChangeWatch
@@ -48,31 +47,9 @@ def create_app() -> FastAPI:
     app.add_middleware(sections.Sections, application=app)
     app.add_middleware(rates.Rates)
     app.add_middleware(Envelope, origins=settings.cors_origins(), read_timeout_s=settings.read_timeout_s())
-    _describe_problems(app)
+    document.install(app)
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-def _describe_problems(app: FastAPI) -> None:
-    """FastAPI documents its own 422 shape, which nobody ever gets: put ours in its place."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            sections.load(app)
-            schema = generate()
-            schemas = schema["components"]["schemas"]
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-            problem = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= problem.pop("$defs", {}) | {"Problem": problem}
-            for operation in (o for path in schema["paths"].values() for o in path.values()):
-                operation["responses"].setdefault("500", errors.responses(500)[500])
-                if "HTTPValidationError" in str(operation["responses"].get("422")):
-                    operation["responses"]["422"] = errors.responses(422)[422]
-        return app.openapi_schema or generate()
-
-    app.openapi = openapi  # type: ignore[method-assign]

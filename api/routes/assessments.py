@@ -42,7 +42,9 @@ class Save(Body):
 
 
 class Submit(Body):
-    answers: dict[str, Any] = Field(default={}, description="Last changes to the draft.", max_length=1000)
+    answers: dict[str, Any] = Field(
+        default={}, description="Last changes to the draft.", max_length=1000, examples=[{"nprs_now": 4}]
+    )
 
 
 class AssessmentBody(BaseModel):

@@ -29,7 +29,7 @@ class Login(Body):
 
 
 class Refresh(Body):
-    refresh_token: str = Field(min_length=1, max_length=8192)
+    refresh_token: str = Field(min_length=1, max_length=8192, examples=["eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIn0"])
 
 
 class Session(BaseModel):

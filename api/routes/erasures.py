@@ -15,7 +15,12 @@ router = APIRouter(prefix="/v1/erasures", tags=["me"], route_class=StrictRoute)
 
 
 class Keep(Body):
-    token: str = Field(min_length=20, max_length=200, description="From the link in the e-mail.")
+    token: str = Field(
+        min_length=20,
+        max_length=200,
+        description="From the link in the e-mail.",
+        examples=["xr0aWk1uJ4c8mPq2vB7sTfZ5"],
+    )
 
 
 @router.post(

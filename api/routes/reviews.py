@@ -47,7 +47,7 @@ class ReviewQueue(ListBody):
 
 class Approve(Body):
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] | None = Field(
-        None, description="For the clinicians of this business."
+        None, description="For the clinicians of this business.", examples=["Fine as it is."]
     )
 
 
