@@ -4,16 +4,19 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from infra import tokens
@@ -53,6 +56,12 @@ def hs256(header: dict[str, Any], body: dict[str, Any], secret: bytes) -> str:
     return f"{text}.{encoded(hmac.digest(secret, text.encode(), hashlib.sha256))}"
 
 
+def signed(key: rsa.RSAPrivateKey, payload: bytes) -> str:
+    """Anything at all, with our own signature: PyJWT signs objects only."""
+    text = f"{encoded({'alg': 'RS256', 'typ': 'JWT', 'kid': KEY_ID})}.{encoded(payload)}"
+    return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
 def test_a_good_token_gets_in(api_alone: TestClient, person: Make) -> None:
     assert api_alone.get(PATH, headers=person("acme").headers).status_code == 200
 
@@ -71,6 +80,7 @@ def test_no_other_token_gets_in(
     head, body, signature = good.split(".")
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     header = {"alg": "HS256", "typ": "JWT", "kid": KEY_ID}
+    two_ids = f'{{"alg": "RS256", "kid": "{KEY_ID}", "kid": "other"}}'.encode()
     bad = {
         "empty": "",
         "garbage": SECRET,
@@ -86,6 +96,34 @@ def test_no_other_token_gets_in(
         "another key under its own id": jwt.encode(claims(sub), stranger, "RS256", {"kid": "stranger"}),
         "its own key in the header": jwt.encode(claims(sub), stranger, "RS256", {"kid": KEY_ID, "jwk": {"kty": "RSA"}}),
         "keys somewhere else": jwt.encode(claims(sub), stranger, "RS256", {"kid": KEY_ID, "jku": "http://127.0.0.1:1/"}),
+        "certificates somewhere else": jwt.encode(
+            claims(sub), stranger, "RS256", {"kid": KEY_ID, "x5u": "http://127.0.0.1:1/", "x5c": ["MIIB"]}
+        ),
+        "key id of another pool's key file": jwt.encode(claims(sub), stranger, "RS256", {"kid": "../../../../dev/null"}),
+        "key id that is an address": jwt.encode(claims(sub), stranger, "RS256", {"kid": "http://127.0.0.1:1/keys"}),
+        "key id with SQL": jwt.encode(claims(sub), stranger, "RS256", {"kid": "' or 1=1 --"}),
+        "key id with NUL": jwt.encode(claims(sub), stranger, "RS256", {"kid": f"{KEY_ID}\0"}),
+        "key id of 5,000 characters": jwt.encode(claims(sub), stranger, "RS256", {"kid": "k" * 5000}),
+        "key id that is a number": f"{encoded({'alg': 'RS256', 'kid': 1})}.{body}.{signature}",
+        "key id that is nothing": f"{encoded({'alg': 'RS256', 'kid': None})}.{body}.{signature}",
+        "empty key id": jwt.encode(claims(sub), stranger, "RS256", {"kid": ""}),
+        "two key ids": f"{encoded(two_ids)}.{body}.{signature}",
+        "not compressed to be trusted": f"{encoded({'alg': 'RS256', 'kid': KEY_ID, 'zip': 'DEF'})}.{body}.{signature}",
+        "RS256 of nothing": f"{encoded({'alg': 'RS256', 'kid': KEY_ID})}.{body}.{encoded(b'')}",
+        "ES256 by name": f"{encoded({'alg': 'ES256', 'kid': KEY_ID})}.{body}.{signature}",
+        "PS256": jwt.encode(claims(sub), signing_key, "PS256", {"kid": KEY_ID}),
+        "truncated": good[:-1],
+        "half": good[: len(good) // 2],
+        "one more character": f"{good}A",
+        "two signatures": f"{good}.{signature}",
+        "one part": head,
+        "two parts": f"{head}.{body}",
+        "five parts, as if encrypted": f"{head}.{body}.{body}.{body}.{signature}",
+        "not ASCII": f"{good}\u00e9".encode(),
+        "with a blank inside": f"{head}. {body}.{signature}",
+        "claims of 5,000 levels": signed(signing_key, b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}"),
+        "claims that are a list": signed(signing_key, b"[]"),
+        "claims that are no JSON": signed(signing_key, b"{"),
         "no key id": jwt.encode(claims(sub), signing_key, "RS256"),
         "key id of another type": f"{encoded({'alg': 'RS256', 'kid': {'a': 1}})}.{body}.{signature}",
         "critical extension": jwt.encode(claims(sub), signing_key, "RS256", {"kid": KEY_ID, "crit": ["x"], "x": 1}),
@@ -95,9 +133,12 @@ def test_no_other_token_gets_in(
         "header is a list": f"{encoded([])}.{body}.{signature}",
         "header is a number": f"{encoded(1)}.{body}.{signature}",
         "issuer": sign(sub, iss=f"{ISSUER}2"),
+        "issuer with a slash": sign(sub, iss=f"{ISSUER}/"),
+        "issuer in a list": signed(signing_key, json.dumps(claims(sub, iss=[ISSUER])).encode()),
         "no issuer": jwt.encode(claims(sub, iss=None), signing_key, "RS256", {"kid": KEY_ID}),
         "client": sign(sub, client_id="another-client"),
         "no client": jwt.encode(claims(sub, client_id=None), signing_key, "RS256", {"kid": KEY_ID}),
+        "client in a list": jwt.encode(claims(sub, client_id=[CLIENT_ID]), signing_key, "RS256", {"kid": KEY_ID}),
         "client as audience": jwt.encode(
             claims(sub, client_id=None, aud=CLIENT_ID), signing_key, "RS256", {"kid": KEY_ID}
         ),
@@ -110,13 +151,21 @@ def test_no_other_token_gets_in(
         "no beginning": jwt.encode(claims(sub, iat=None), signing_key, "RS256", {"kid": KEY_ID}),
         "from the future": sign(sub, iat=now + 60),
         "not yet": sign(sub, nbf=now + 60),
+        "not yet, for ever": sign(sub, nbf=float("inf")),
+        "from before time": sign(sub, iat=-(10**30)),
+        "its end was its beginning": sign(sub, iat=now, exp=0),
         "no subject": jwt.encode(claims(sub, sub=None), signing_key, "RS256", {"kid": KEY_ID}),
         "unknown subject": sign(str(uuid4())),
         "empty subject": sign(""),
+        "subject that is a number": jwt.encode(claims(sub) | {"sub": "1"}, signing_key, "RS256", {"kid": KEY_ID}),
+        "subject with SQL": sign("' or true --"),
+        "subject with a blank": sign(f"{sub} "),
+        "subject in capitals": sign(sub.upper()),
         "subject with NUL": sign("a\0b"),
         "subject with half a surrogate pair": sign("a\ud800b"),
         "oversize": sign(sub, padding="x" * 9000),
-        "huge": "x" * 60_000,
+        "huge": "x" * 100_000,
+        "huge and signed": sign(sub, padding="x" * 100_000),
     }  # fmt: skip
     with nothing_changes(db):
         for name, token in bad.items():
@@ -131,7 +180,59 @@ def test_no_other_token_gets_in(
                 assert_problem(api_alone.get(PATH, headers=headers), 401, "unauthenticated")
         with subtests.test("in the address"):
             assert_problem(api_alone.get(PATH, params={"access_token": good}), 401, "unauthenticated")
+        for name, pair in {
+            "twice": (good, good),
+            "a bad one first": ("x", good),
+            "a bad one last": (good, "x"),
+            "an empty one": (good, ""),
+        }.items():
+            with subtests.test(two=name):
+                twice = [("Authorization", f"Bearer {each}") for each in pair]
+                assert_problem(api_alone.get(PATH, headers=twice), 401, "unauthenticated")
+        with subtests.test("two in one"):
+            joined = {"Authorization": f"Bearer {good}, Bearer {good}"}
+            assert_problem(api_alone.get(PATH, headers=joined), 401, "unauthenticated")
     assert api_alone.get(PATH, headers={"Authorization": f"Bearer {good}"}).status_code == 200
+    whole = signed(signing_key, json.dumps(claims(sub)).encode())
+    assert api_alone.get(PATH, headers={"Authorization": f"Bearer {whole}"}).status_code == 200
+
+
+def test_what_a_token_says_of_role_and_tenant_gives_nothing(
+    api_alone: TestClient, person: Make, sign: Sign, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Membership says both. A role is not even read; a tenant, where there is one, must be the member's own."""
+    member, globex = person("acme"), person("globex", "business_owner")
+    sub = sub_of(member)
+
+    def ask(path: str, **claimed: Any) -> Response:
+        return api_alone.get(path, headers={"Authorization": f"Bearer {sign(sub, **claimed)}"})
+
+    roles = {"custom:role": "business_owner", "role": "operator", "cognito:groups": ["business_owner", "operator"]}
+    assert ask("/v1/reviews", **roles).status_code == 403
+    assert ask("/v1/reviews", **roles, scope="aws.cognito.signin.user.admin admin").status_code == 403
+    own = {"custom:tenantId": str(member.tenant_id)}
+    assert ask(PATH, **own).status_code == 200
+    assert not db.rows("select 1 from identity.buckets where subject = %s", str(globex.tenant_id))
+    capsys.readouterr()
+    foreign = [str(globex.tenant_id), str(uuid4()), "", "x", 0, [str(member.tenant_id)], {"a": "b"}, False]
+    for claimed in foreign:
+        answer = ask(PATH, **{"custom:tenantId": claimed})
+        assert_problem(answer, 401, "unauthenticated")
+        assert "ratelimit" not in answer.headers
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    alarms = [line for line in logged if line["event"] == "token_tenant_mismatch"]
+    assert [(line["level"], line["user_id"]) for line in alarms] == [("error", str(member.context.user_id))] * 8
+    assert not db.rows("select 1 from identity.buckets where subject = %s", str(globex.tenant_id))
+
+
+def test_staff_with_a_tenant_in_their_token_are_refused(
+    api_alone: TestClient, person: Make, sign: Sign, db: Database
+) -> None:
+    acme = person("acme")
+    db.rows("insert into identity.principals (sub, staff_role) values ('staff', 'content_admin')")
+    for claimed, status in (({}, 200), ({"custom:tenantId": str(acme.tenant_id)}, 401)):
+        token = sign("staff", **claimed)
+        assert api_alone.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code == status
 
 
 def sub_of(who: Person) -> str:
@@ -194,6 +295,33 @@ def test_unknown_key_ids_do_not_flood_the_key_endpoint(
             assert_problem(answer, 401, "unauthenticated")
         assert api_alone.get(PATH, headers=member.headers).status_code == 200
         assert pool.asked == 1
+
+
+def test_ten_seconds_later_the_key_endpoint_is_asked_once_more(
+    identity: None, signing_key: rsa.RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, now = Pool(), 1000.0
+    pool.keys = [public_key(signing_key, KEY_ID)]
+    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=lambda: now))
+    with key_endpoint(pool) as endpoint:
+        monkeypatch.setenv("FFP_COGNITO_ENDPOINT_URL", endpoint)
+        forget()
+        asked = []
+        for now in (1000.0, 1000.0, 1009.9, 1010.0, 1019.9, 1020.0, 1021.0):  # as the clock above has it
+            token = jwt.encode(claims("x"), signing_key, "RS256", {"kid": f"unknown-{now}"})
+            with ThreadPoolExecutor(8) as strangers:
+                refused = list(strangers.map(_is_refused, [token] * 8))
+            assert all(refused)
+            asked.append(pool.asked)
+    assert asked == [1, 1, 1, 2, 2, 3, 3]
+
+
+def _is_refused(token: str) -> bool:
+    try:
+        tokens.verify(token)
+    except tokens.InvalidToken:
+        return True
+    return False
 
 
 def test_a_rotated_key_is_found(
