@@ -163,6 +163,8 @@ def identity_environment(key_server: str) -> dict[str, str]:
         "FFP_COGNITO_ISSUER": ISSUER,
         "FFP_COGNITO_USER_POOL_ID": "eu-west-2_test",
         "FFP_COGNITO_CLIENT_ID": CLIENT_ID,
+        "FFP_COGNITO_REGISTRATION_CLIENT_ID": "test-registration",
+        "FFP_COGNITO_DOMAIN_URL": key_server,
     }
 
 

@@ -18,7 +18,9 @@ from api.middleware import SECURITY
 from domain.errors import Unavailable
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-SCOPE = "aws.cognito.signin.user.admin"  # what Cognito puts into every access token of a signed-in user
+# One of these is enough: what Cognito puts into the access token of who signs in with a password, and what its pages
+# give for our API.
+SCOPES = ["aws.cognito.signin.user.admin", "ffp/api"]
 _BLOCK = re.compile(
     r"(?<=# Generated: python -m tests.aws.gateway\n).*?(?=^ *# Generated up to here\n)", re.DOTALL | re.MULTILINE
 )
@@ -65,7 +67,7 @@ def _operation(ours: dict[str, Any]) -> dict[str, Any]:
     return {
         "operationId": ours["operationId"],
         "parameters": _in_path(ours),
-        "security": [{"AccessToken": [SCOPE]}] if ours.get("security") else [],
+        "security": [{"AccessToken": list(SCOPES)}] if ours.get("security") else [],
         "responses": {success: {"description": ours["responses"][success]["description"]}},
         "x-amazon-apigateway-integration": {
             "type": "aws_proxy",

@@ -13,6 +13,10 @@ NOT_ON_LAMBDA = {
     "FFP_LOG_FORMAT",
     "FFP_DATA_DIR",
     "FFP_POSTGRES_BIN",
+    # Their defaults are AWS's.
+    "FFP_AUTH_QUOTAS",
+    "FFP_EVEN_ANSWER_S",
+    "FFP_REGISTRATION_KEPT_H",
     # API Gateway hands over whole requests.
     "FFP_READ_TIMEOUT_S",
     # A fleet of Celery workers, where on AWS the queue and the schedules say it.

@@ -114,8 +114,18 @@ def test_the_main_job_through_every_function_it_passes(
     listed = api(request(stack, "GET", "/v1/programs", member.headers) | query)
     assert (listed["statusCode"], json.loads(listed["body"])["code"]) == (400, "invalid_cursor")
 
+    _registers_where_there_is_no_pool(stack, api)
     for name, running in (("ApiFunction", api), ("ScoringFunction", scoring), ("GenerationFunction", generation)):
         _asks_for_what_it_is_given(stack, name, running)
+
+
+def _registers_where_there_is_no_pool(stack: Stack, api: Function) -> None:
+    """Only keys are served here."""
+    config = json.loads(api(request(stack, "GET", "/v1/auth/config"))["body"])
+    assert config["authorize_url"].endswith("/oauth2/authorize")
+    person = {"email": "a@b.example", "password": "a good long passphrase", "name": "A", "kind": "individual"}
+    event = request(stack, "POST", "/v1/auth/register", {"Idempotency-Key": "one"}, person)
+    assert json.loads(api(event)["body"])["code"] == "unavailable"
 
 
 def test_the_relay_publishes_what_the_api_could_not(
@@ -151,9 +161,20 @@ def test_the_sweeper_puts_a_lost_message_back(
     sweeper = function("SweeperFunction")
     assert sweeper(golden("schedule.json"))["republished"] == 0
     db.rows("update jobs set published_at = now() - interval '1 hour', updated_at = now() - interval '1 hour'")
+    _begin_a_registration(db)
     assert sweeper(golden("schedule.json"))["republished"] == 1
     assert db.value("select published_at from jobs where kind = 'assessment'") is None
     _asks_for_what_it_is_given(stack, "SweeperFunction", sweeper)
+
+
+def _begin_a_registration(db: Database) -> None:
+    """An hour ago, so that the sweeper asks the user pool about it."""
+    db.rows(
+        """insert into identity.registrations (email, attempt_id, key, body_hash, kind, display_name, tenant_name, tenant_id,
+               user_id, updated_at)
+           select 'a@b.example', id, '', '', 'individual', '', '', id, id, now() - interval '1 hour'
+           from gen_random_uuid() id"""
+    )
 
 
 def test_errors_arrive_as_text(function: Start, stack: Stack, person: Callable[..., Person]) -> None:

@@ -27,7 +27,14 @@ API_CONNECTIONS, WORKER_CONNECTIONS, ALL_CONNECTIONS = 40, 10, 60
 WITHOUT_A_TOKEN = {
     ("get", "/v1/health/live"),
     ("get", "/v1/health/ready"),
+    ("get", "/v1/auth/config"),
     ("post", "/v1/auth/login"),
+    ("post", "/v1/auth/refresh"),
+    ("post", "/v1/auth/register"),
+    ("post", "/v1/auth/confirm"),
+    ("post", "/v1/auth/resend"),
+    ("post", "/v1/auth/forgot"),
+    ("post", "/v1/auth/reset"),
     ("get", "/v1/errors/{code}"),
 }
 WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction")
@@ -64,7 +71,7 @@ def test_every_route_but_the_allow_list_takes_an_access_token_with_its_scope(sta
     operations = {key: each for key, each in _operations(stack).items() if key[0] != "options"}
     assert {key for key, each in operations.items() if each["security"] == []} == WITHOUT_A_TOKEN
     with_token = [each["security"] for key, each in operations.items() if key not in WITHOUT_A_TOKEN]
-    assert all(security == [{"AccessToken": ["aws.cognito.signin.user.admin"]}] for security in with_token)
+    assert all(security == [{"AccessToken": ["aws.cognito.signin.user.admin", "ffp/api"]}] for security in with_token)
 
 
 def test_what_the_gateway_answers_by_itself_has_the_application_s_headers(stack: Stack) -> None:
@@ -276,6 +283,24 @@ def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None
             assert stack.queues_allowed(name, f"sqs:{action}") == receives
         given = {value["Ref"] for key, value in stack.variables(name).items() if key.startswith("FFP_QUEUE_")}
         assert given == sends | receives
+
+
+def test_what_a_function_may_ask_of_the_user_pool(stack: Stack) -> None:
+    """By their credentials; sending and checking codes is open to everybody."""
+    allowed: dict[str, set[str]] = {}
+    for name in stack.functions:
+        for each in stack.statements(name):
+            actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
+            ours = {action.removeprefix("cognito-idp:") for action in actions if action.startswith("cognito-idp:")}
+            if ours:
+                assert ours == {action.removeprefix("cognito-idp:") for action in actions}
+                assert each["Resource"]["Fn::Sub"].endswith(":userpool/${UserPoolId}")
+                allowed.setdefault(name, set()).update(ours)
+    removes = {"AdminGetUser", "AdminDeleteUser"}
+    assert allowed["ApiFunction"] == removes | {
+        "AdminInitiateAuth", "AdminUserGlobalSignOut", "DescribeUserPoolClient",
+    }  # fmt: skip
+    assert allowed["SweeperFunction"] == removes
 
 
 def test_each_function_has_a_role_of_its_own_and_no_right_to_everything(stack: Stack) -> None:
