@@ -14,7 +14,7 @@ EDITORS = CARE_ROLES | {"individual"}  # PostgreSQL's app.edits_templates() says
 
 # Without a token.
 AUTH = frozenset({"get_auth_config", "login", "refresh", "register", "confirm", "resend", "forgot", "reset"})
-PUBLIC = AUTH | frozenset({"live", "ready", "get_error", "cancel_erasure"})
+PUBLIC = AUTH | frozenset({"live", "ready", "get_error", "cancel_erasure", "look_at_invitation", "accept_invitation"})
 
 ALLOWED: dict[str, frozenset[str]] = {
     # templates
@@ -65,9 +65,22 @@ ALLOWED: dict[str, frozenset[str]] = {
     "request_erasure": PEOPLE,
     "get_preferences": PEOPLE,
     "change_preferences": PEOPLE,
+    "leave": PEOPLE - {"individual"},
     # the business
     "get_settings": CARE_ROLES,
     "change_settings": OWNING_ROLES,
+    "list_members": CARE_ROLES,
+    "get_member": CARE_ROLES,
+    "change_member": OWNING_ROLES,
+    "suspend_member": OWNING_ROLES,
+    "reactivate_member": OWNING_ROLES,
+    "remove_member": OWNING_ROLES,
+    "transfer_ownership": OWNERS,
+    "invite_members": CARE_ROLES,
+    "list_invitations": CARE_ROLES,
+    "get_invitation": CARE_ROLES,
+    "resend_invitation": CARE_ROLES,
+    "revoke_invitation": CARE_ROLES,
     "request_member_export": OWNERS,
     "get_member_export": OWNERS,
     "download_member_export": OWNERS,
@@ -76,6 +89,29 @@ ALLOWED: dict[str, frozenset[str]] = {
     "list_audit": OWNING_ROLES,
     "list_my_audit": PEOPLE,
     "list_ops_audit": OPERATORS,
+    # operations
+    "list_ops_jobs": OPERATORS,
+    "get_ops_job": OPERATORS,
+    "cancel_ops_job": OPERATORS,
+    "list_queues": OPERATORS,
+    "list_dead_letters": OPERATORS,
+    "list_dead_letter_groups": OPERATORS,
+    "get_dead_letter_group": OPERATORS,
+    "add_dead_letter_note": OPERATORS,
+    "resolve_dead_letter_group": OPERATORS,
+    "get_dead_letter": OPERATORS,
+    "diff_dead_letter": OPERATORS,
+    "reveal_dead_letter": OPERATORS,
+    "discard_dead_letter": OPERATORS,
+    "restore_dead_letter": OPERATORS,
+    "order_replay": OPERATORS,
+    "list_replays": OPERATORS,
+    "get_replay": OPERATORS,
+    "list_replayed_letters": OPERATORS,
+    "pause_replay": OPERATORS,
+    "resume_replay": OPERATORS,
+    "cancel_replay": OPERATORS,
+    "confirm_replay": OPERATORS,
 }
 
 

@@ -348,7 +348,7 @@ begin
     if not found then
         return query select 'idle', extract(epoch from min(next_at) - clock_timestamp())::double precision,
                 null::uuid, null::uuid, null::uuid, null, null, null, 0
-            from replays where state = 'running' and mode = 'execute';
+            from replays where state = 'running';
         return;
     end if;
     select * into i from replay_letters where replay_id = r.id and outcome = 'pending' order by position limit 1;

@@ -1,0 +1,34 @@
+"""Jobs and queues of every tenant, for operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.dead_letters import Attempt, DeadLetter
+from domain.operations import JobFilter, JobHead, QueueState
+from domain.pages import Page, Window
+from domain.ports import OperationsWork
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    job: JobHead
+    attempts: Sequence[Attempt]
+    letters: Sequence[DeadLetter]
+
+
+def jobs(work: OperationsWork, window: Window, wanted: JobFilter) -> Page[JobHead]:
+    return work.jobs.page(window, wanted)
+
+
+def job(work: OperationsWork, job_id: UUID) -> JobView:
+    return JobView(work.jobs.read(job_id), work.jobs.attempts(job_id), work.dead_letters.of_job(job_id))
+
+
+def cancel(work: OperationsWork, job_id: UUID) -> JobHead:
+    """Raises NotFound, JobIsFinal."""
+    return work.jobs.cancel(work.jobs.read(job_id))
+
+
+def queues(work: OperationsWork) -> list[QueueState]:
+    return work.jobs.queues()
