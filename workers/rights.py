@@ -37,9 +37,9 @@ def export(begin: Open, claim: Claim) -> bool:
             raise Transient("storage_unavailable") from None
     try:
         with begin() as uow:
-            uow.jobs.finish(job, "export", job.id)
             expires_at = stored.stored_at + timedelta(days=EXPORT_DAYS)
             uow.exports.finish(job.id, stored.size, stored.sha256, expires_at)
+            uow.jobs.finish(job, "export", job.id)
     except LeaseLost:
         _forget_if_erased(begin, job)
         raise

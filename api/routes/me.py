@@ -15,11 +15,13 @@ from api.errors import responses
 from api.exports import Download, ExportBody, download_of, export_body, requested
 from api.headers import IdempotencyKey, IfMatch, IfNoneMatch, etag, unchanged
 from api.models import Body, JobBody
+from domain.jobs import message_for
 from domain.rights import Asked, Consent, Document, Profile
 from domain.services import consents, erasure, exports, me
 from infra import settings
 from infra.database import unit_of_work
 from infra.ids import new_id
+from infra.publishing import publish_committed
 
 router = APIRouter(prefix="/v1/me", tags=["me"], route_class=StrictRoute)
 
@@ -243,5 +245,7 @@ def request_erasure(body: Erase, user: TenantUser) -> ErasureBody:  # noqa: ARG0
     or by whoever runs the business. 409 for the last owner of a business that has other people.
     """
     with unit_of_work(user) as uow:
-        found = erasure.request(uow, settings.erasure_delay_s())
+        found, email = erasure.request(uow, settings.erasure_delay_s())
+    if email is not None:
+        publish_committed(user, message_for(email))
     return ErasureBody(status="erasing", due_at=found.due_at)
