@@ -111,7 +111,7 @@ _WEB: dict[str, Any] = {
     "TokenValidityUnits": {"AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days"},
     # Never custom:*, or anyone with the public client id could choose a tenant and a role.
     "WriteAttributes": _OWN,
-    "ReadAttributes": [*_OWN, "email_verified", *_CUSTOM],
+    "ReadAttributes": ["email", "email_verified", "name", *_CUSTOM],
     "PreventUserExistenceErrors": "ENABLED",
     "EnableTokenRevocation": True,
     "AllowedOAuthFlowsUserPoolClient": True,
