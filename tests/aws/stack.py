@@ -8,6 +8,7 @@ NOT_ON_LAMBDA = {
     # The local stack: where its emulator and its key server are, and how a terminal wants its logs.
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_S3",
     "FFP_COGNITO_ENDPOINT_URL",
     "FFP_COGNITO_ISSUER",
     "FFP_LOG_FORMAT",
@@ -29,9 +30,6 @@ NOT_ON_LAMBDA = {
     "AWS_SECRET_ACCESS_KEY",
     # Migrations, which no function runs.
     "FFP_ADMIN_DATABASE_URL",
-    # No code calls it.
-    # Queues that nothing writes to or reads from.
-    "FFP_QUEUE_BULK_URL",
 }
 
 

@@ -16,6 +16,7 @@ from api import cors
 from api.app import create_app
 from api.middleware import SECURITY
 from domain.jobs import QUEUE_OF, STAGE_AFTER
+from domain.rights import EXPORT_DAYS
 from infra import settings
 from infra.local import queues as local_queues
 from tests.aws import gateway
@@ -36,8 +37,9 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/auth/forgot"),
     ("post", "/v1/auth/reset"),
     ("get", "/v1/errors/{code}"),
+    ("post", "/v1/erasures/cancel"),
 }
-WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction")
+WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction")
 SCHEDULED = ("RelayFunction", "SweeperFunction")
 QUEUES = {name: f"{name.title()}Queue" for name in QUEUE_OF.values()}
 
@@ -271,7 +273,7 @@ def test_no_variable_holds_a_secret(stack: Stack) -> None:
 def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None:
     following = {QUEUES[QUEUE_OF[stage]]: QUEUES[QUEUE_OF[after]] for stage, after in STAGE_AFTER.items()}
     publishes: dict[str, set[str]] = {
-        "ApiFunction": {QUEUES[QUEUE_OF["scoring"]], QUEUES[QUEUE_OF["sending"]]},
+        "ApiFunction": {QUEUES[QUEUE_OF[stage]] for stage in ("scoring", "sending", "exporting")},
         "RelayFunction": set(QUEUES.values()),
     }
     for name in stack.functions:
@@ -301,6 +303,38 @@ def test_what_a_function_may_ask_of_the_user_pool(stack: Stack) -> None:
         "AdminInitiateAuth", "AdminUserGlobalSignOut", "DescribeUserPoolClient",
     }  # fmt: skip
     assert allowed["SweeperFunction"] == removes
+    assert allowed["BulkFunction"] == {"AdminDeleteUser"}
+    assert set(allowed) == {"ApiFunction", "SweeperFunction", "BulkFunction"}
+
+
+def test_exports_are_encrypted_private_and_gone_after_a_week(stack: Stack) -> None:
+    [bucket] = stack.of("AWS::S3::Bucket").values()
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", EXPORT_DAYS)
+    assert "VersioningConfiguration" not in bucket
+    [policy] = stack.of("AWS::S3::BucketPolicy").values()
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    [key] = stack.of("AWS::KMS::Key").values()
+    assert key["EnableKeyRotation"] is True
+
+
+def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
+    allowed: dict[str, set[str]] = {}
+    for name in stack.functions:
+        for each in stack.statements(name):
+            actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
+            allowed.setdefault(name, set()).update(a for a in actions if a.startswith(("s3:", "kms:")))
+    assert {name: actions for name, actions in allowed.items() if actions} == {
+        "ApiFunction": {"s3:GetObject", "kms:Decrypt"},
+        "BulkFunction": {
+            "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey", "kms:Decrypt",
+        },
+    }  # fmt: skip
 
 
 def test_each_function_has_a_role_of_its_own_and_no_right_to_everything(stack: Stack) -> None:
