@@ -22,6 +22,10 @@ TUNABLES = {
     "FFP_MAIL_FROM": "FFP <no-reply@ffp.example>",
     "FFP_WEB_URL": "http://localhost:5173",
     "FFP_ERASURE_DELAY_S": "2592000",
+    "FFP_EVEN_ANSWER_S": "0.25",
+    # Demos and tests sign in more often than people.
+    "FFP_AUTH_QUOTAS": "login=300/1000/60 register=100/1000/60 confirm=100/1000/60 resend=100/1000/60"
+    " forgot=100/1000/60 reset=100/1000/60 refresh=300/1000/60",
     "FFP_LOG_LEVEL": "INFO",
     "FFP_LOG_FORMAT": "console",
 }

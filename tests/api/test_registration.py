@@ -222,7 +222,7 @@ def test_the_answer_takes_as_long_for_an_address_with_an_account(
     api_alone: TestClient, pool: UserPool, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As medians, in turns. The least time an answer takes is above what the work takes here, as it is on AWS."""
-    monkeypatch.setenv("FFP_EVEN_ANSWER_S", "0.25")
+    monkeypatch.setenv("FFP_EVEN_ANSWER_S", "0.4")
     took: dict[str, list[float]] = {"new": [], "known": [], "forgot new": [], "forgot known": []}
 
     def timed(name: str, ask: Callable[[], Any]) -> None:
@@ -230,14 +230,14 @@ def test_the_answer_takes_as_long_for_an_address_with_an_account(
         assert ask().status_code == 202
         took[name].append(time.perf_counter() - started)
 
-    for _ in range(9):
+    for _ in range(7):
         timed("new", lambda: register(api_alone, new_email()))
         timed("known", lambda: register(api_alone, account))
         timed("forgot new", lambda: api_alone.post("/v1/auth/forgot", json={"email": new_email()}))
         timed("forgot known", lambda: api_alone.post("/v1/auth/forgot", json={"email": account}))
     median = {name: statistics.median(times) for name, times in took.items()}
-    assert abs(median["new"] - median["known"]) < 0.01, median
-    assert abs(median["forgot new"] - median["forgot known"]) < 0.01, median
+    assert abs(median["new"] - median["known"]) < 0.02, median
+    assert abs(median["forgot new"] - median["forgot known"]) < 0.02, median
 
 
 # --- taking over ---

@@ -60,8 +60,9 @@ def test_a_saved_pool_survives_a_kill_and_signs_as_before(emulator: Emulator):
     client = clients.cognito(emulator.url)  # on the same port, unless somebody took it meanwhile
     assert ensure_pool(client) == pool
     assert ensure_logins(client, pool, [LOGIN]) == subs
-    tokens = client.initiate_auth(
-        AuthFlow="USER_PASSWORD_AUTH",
+    tokens = client.admin_initiate_auth(
+        UserPoolId=pool.pool_id,
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
         ClientId=pool.client_id,
         AuthParameters={"USERNAME": LOGIN.email, "PASSWORD": LOGIN.password},
     )["AuthenticationResult"]
