@@ -144,3 +144,63 @@ def has_password(email: str, password: str) -> bool:
     except WrongCredentials:
         return False
     return True
+
+
+# --- by the server, for who has proven the address with an invitation, and for who runs a business ---
+
+
+@contextmanager
+def _ordering() -> Iterator[None]:
+    try:
+        with asking():
+            yield
+    except Refused as error:
+        if error.code == "InvalidPasswordException":
+            raise WeakPassword([]) from None
+        raise Unavailable("cognito", error.code) from None
+
+
+def create_confirmed(user: NewUser) -> str:
+    """Make a user whose address is proven; they can sign in once they have a password. Returns the subject.
+
+    Raises AddressTaken, Unavailable.
+    """
+    attributes = user.attributes() | {"email_verified": "true"}
+    try:
+        with asking():
+            made = client().admin_create_user(
+                UserPoolId=settings.cognito().user_pool_id,
+                Username=user.email,
+                MessageAction="SUPPRESS",
+                UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+            )
+    except Refused as error:
+        if error.code == "UsernameExistsException":
+            raise AddressTaken from None
+        raise Unavailable("cognito", error.code) from None
+    return next(each.get("Value", "") for each in made["User"]["Attributes"] if each["Name"] == "sub")
+
+
+def set_password(username: str, password: str) -> None:
+    """Raises WeakPassword, Unavailable."""
+    with _ordering():
+        client().admin_set_user_password(
+            UserPoolId=settings.cognito().user_pool_id, Username=username, Password=password, Permanent=True
+        )
+
+
+def set_enabled(username: str, *, enabled: bool) -> None:
+    """Whether they can sign in. Raises Unavailable."""
+    change = client().admin_enable_user if enabled else client().admin_disable_user
+    with _ordering():
+        change(UserPoolId=settings.cognito().user_pool_id, Username=username)
+
+
+def set_role(username: str, role: str) -> None:
+    """What their ID token shows; what they may do is PostgreSQL's to say. Raises Unavailable."""
+    with _ordering():
+        client().admin_update_user_attributes(
+            UserPoolId=settings.cognito().user_pool_id,
+            Username=username,
+            UserAttributes=[{"Name": "custom:role", "Value": role}],
+        )

@@ -1,7 +1,9 @@
 """Publish what has just been committed, best effort."""
 
+from collections.abc import Sequence
+
 from domain.errors import Unavailable
-from domain.jobs import Message
+from domain.jobs import Job, Message, message_for
 from domain.tenancy import Context
 from infra import logs, queue
 from infra.database import unit_of_work
@@ -16,3 +18,15 @@ def publish_committed(context: Context, message: Message) -> None:
             uow.jobs.mark_published(message.job_id, message.stage)
     except Unavailable:
         logs.warning("mark_published_failed", stage=message.stage)
+
+
+def publish_all(context: Context, jobs: Sequence[Job]) -> None:
+    """The same for jobs that one commit has made, in as few calls as there can be."""
+    sent = queue.publish([message_for(job) for job in jobs]) if jobs else []
+    if not sent:
+        return
+    try:
+        with unit_of_work(context) as uow:
+            uow.jobs.mark_all_published([message.job_id for message in sent])
+    except Unavailable:
+        logs.warning("mark_published_failed", stage=sent[0].stage)

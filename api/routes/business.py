@@ -9,6 +9,7 @@ from api.auth import TenantUser
 from api.bodies import StrictRoute
 from api.errors import responses
 from api.models import Body
+from domain.members import FEWEST_DAYS, MOST_DAYS
 from domain.safety.rules import PainThresholds
 from domain.services import business
 from infra.database import unit_of_work
@@ -48,6 +49,7 @@ class SettingsBody(BaseModel):
 
     require_assessment_review: bool
     pain_thresholds: Thresholds
+    invitation_days: int
     require_consent: bool
 
 
@@ -65,6 +67,9 @@ class ChangeSettings(Body):
     pain_thresholds: OwnThresholds | None = Field(
         None, description="Default: 4 and 6.", examples=[{"moderate_from": 4, "severe_from": 7}]
     )
+    invitation_days: Annotated[int, Field(strict=True, ge=FEWEST_DAYS, le=MOST_DAYS)] | None = Field(
+        None, description="How long an invitation works. Default: 14."
+    )
 
 
 def _body(settings: business.Settings) -> SettingsBody:
@@ -72,6 +77,7 @@ def _body(settings: business.Settings) -> SettingsBody:
     return SettingsBody(
         require_assessment_review=settings.require_assessment_review,
         pain_thresholds=Thresholds(moderate_from=pain.moderate, severe_from=pain.severe),
+        invitation_days=settings.invitation_days,
         require_consent=settings.require_consent,
     )
 

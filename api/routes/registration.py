@@ -13,6 +13,7 @@ from api.bodies import StrictRoute
 from api.errors import responses
 from api.headers import IdempotencyKey
 from api.models import Body
+from api.people import Email, Name, NewEmail, Password
 from domain.accounts import Kind, NewAccount, normalised
 from domain.services import registration
 from domain.services import sessions as ending
@@ -22,17 +23,6 @@ from infra.registrations import Registrations, tell_owner
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=StrictRoute)
 
 _PROBLEMS = responses(400, 413, 415, 422, 429, 503)
-_ADDRESS = r"^[!-?A-~]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,63}$"
-_NAME = r"^[^\x00-\x1f\x7f<>]*$"  # of one line; and no markup, whoever may show it
-
-Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ana@harbour.example"])]
-NewEmail = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, pattern=_ADDRESS, max_length=254),
-    Field(examples=["ana@harbour.example"]),
-]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=_NAME)]
-Password = Annotated[str, Field(min_length=1, max_length=256, examples=["correct horse battery staple"])]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), Field(examples=["421337"])]
 
 

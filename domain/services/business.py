@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from domain.members import DAYS
 from domain.ports import UnitOfWork
 from domain.safety.rules import PainThresholds
 
 REVIEW = "require_assessment_review"
 THRESHOLDS = "pain_thresholds"
+INVITATION_DAYS = "invitation_days"
 CONSENT = "require_consent"
 
 
@@ -18,6 +20,7 @@ class Settings:
     require_assessment_review: bool
     pain_thresholds: PainThresholds
     require_consent: bool
+    invitation_days: int
 
 
 def read(uow: UnitOfWork) -> Settings:
@@ -31,4 +34,6 @@ def change(uow: UnitOfWork, changes: dict[str, Any]) -> Settings:
 
 def _settings(stored: dict[str, Any]) -> Settings:
     thresholds = PainThresholds.model_validate(stored.get(THRESHOLDS, {}))
-    return Settings(stored.get(REVIEW, True), thresholds, stored.get(CONSENT, False))
+    return Settings(
+        stored.get(REVIEW, True), thresholds, stored.get(CONSENT, False), stored.get(INVITATION_DAYS, DAYS)
+    )

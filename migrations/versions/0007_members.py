@@ -256,7 +256,7 @@ begin
         return;
     end if;
     select * into u from users where tenant_id = i.tenant_id and lower(email) = lower(i.email) for update;
-    if u.status = 'suspended' then return query select 'gone', null::uuid, null::uuid; return; end if;
+    if u.status not in ('active', 'removed') then return query select 'gone', null::uuid, null::uuid; return; end if;
     select * into p from identity.principals where sub = p_sub;
     if found and (p.tenant_id, p.user_id) is distinct from (i.tenant_id, u.id) then
         return query select 'elsewhere', null::uuid, null::uuid;
