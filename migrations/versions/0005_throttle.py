@@ -35,7 +35,7 @@ as $$ select make_interval(secs => trunc(p_window_s * 1000000.0 / p_limit)::doub
 create function identity.take(
     p_bucket text, p_subject text, p_limit integer, p_window_s integer, p_now timestamptz,
     out taken boolean, out remaining integer, out reset_s integer, out retry_s integer, out full_at timestamptz)
-language plpgsql set lock_timeout = '200ms' as $$
+language plpgsql set lock_timeout = '500ms' as $$
 declare
     v_token interval := identity.token_interval(p_limit, p_window_s);
     v_owed double precision;
@@ -64,7 +64,7 @@ end $$;
 create function identity.give_back(
     p_bucket text, p_subject text, p_limit integer, p_window_s integer, p_full_at timestamptz, p_now timestamptz,
     out remaining integer, out reset_s integer)
-language plpgsql set lock_timeout = '200ms' as $$
+language plpgsql set lock_timeout = '500ms' as $$
 declare
     v_token interval := identity.token_interval(p_limit, p_window_s);
     v_owed double precision;

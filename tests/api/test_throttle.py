@@ -288,7 +288,7 @@ def test_a_throttle_that_fails_is_in_nobodys_way(
         took = monotonic() - began
     assert answer.status_code == 200
     assert "ratelimit" not in answer.headers
-    assert took < 1.5, took
+    assert took < 3, took  # half a second each, not the two of other locks
     assert len(lines(capsys.readouterr().err, "throttle_unavailable")) == 2
     assert left(api_alone.get(TEMPLATES, headers=member.headers)) == 999
     db.rows("drop table identity.buckets")
