@@ -214,7 +214,8 @@ def test_what_each_role_may_touch(db: Database) -> None:
     }
     # What retention takes away, and nothing that is not past its time: see the policies `..._expire`.
     assert held["ffp_relay"] == {
-        (table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")
+        *((table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")),
+        *(("stage_pace", right) for right in ("SELECT", "INSERT", "UPDATE")),
     }
     for table in ("submissions", "scores", "audit_log", "consents"):
         assert {p for t, p in held["ffp_app"] if t == table} == {"SELECT", "INSERT"}
