@@ -110,6 +110,7 @@ class AssessmentRepository:
             if wanted is not None:
                 query, params = f"{query} and {column} = %s", [*params, wanted]
         listing = Listing(query, ("a.id",), descending=True)
+        audit.record_list(self._connection, "assessments")
         return listing.page(self._connection, params, window, lambda row: AssessmentHead(**row))
 
     def amend(self, assessment_id: UUID, submitted: UUID) -> tuple[Assessment, bool]:

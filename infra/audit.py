@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain.tenancy import Actor
+from domain.tenancy import CARE_ROLES, Actor, Context
 from infra.rows import Connection
 
 
@@ -33,6 +33,13 @@ def record(
             who.request_id,
         ),
     )
+
+
+def record_list(connection: Connection[Context], kind: str) -> None:
+    """Whoever sees the records of a whole business has read of all of it: one row for a page of a list."""
+    who = connection.context
+    if who.role in CARE_ROLES:
+        record(connection, f"{kind}.listed", "tenant", who.tenant_id, None)
 
 
 def record_read(connection: Connection[Actor], subject_type: str, subject_id: UUID, owner_id: UUID) -> None:

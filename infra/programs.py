@@ -69,6 +69,7 @@ class ProgramRepository:
         if status is not None:
             query, params = f"{query} and p.status = %s", [*params, status]
         listing = Listing(query, ("p.id",), descending=True)
+        audit.record_list(self._connection, "programs")
         return listing.page(self._connection, params, window, lambda row: ProgramHead(**row))
 
     def head(self, program_id: UUID) -> ProgramHead:

@@ -25,7 +25,7 @@ class ReviewRepository:
 
     def queue(self, window: Window) -> Page[WaitingProgram]:
         page = _QUEUE.page(self._connection, (self._context.tenant_id,), window, lambda row: WaitingProgram(**row))
-        audit.record(self._connection, "reviews.listed", "tenant", self._context.tenant_id, None)
+        audit.record_list(self._connection, "reviews")
         return page
 
     def decide(self, program_id: UUID, revision: int, decision: str, note: str | None) -> bool:

@@ -50,7 +50,8 @@ class AuditQuery(BaseModel):
 
 class AuditBody(BaseModel):
     """`actor_id` is null for FFP's own workers, `subject_user_id` where it was nobody's record. `actor_name` is null
-    for whoever is not, or no longer, of this business. No health data: ids, and what was done.
+    where the actor is not, or no longer, of this business, and for members, who do not see its directory. No health
+    data: ids, and what was done.
     """
 
     model_config = ConfigDict(

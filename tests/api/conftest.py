@@ -97,19 +97,20 @@ def submit(api: TestClient, start: Callable[..., dict[str, Any]]) -> Callable[..
 def work(queues: dict[str, str]) -> Callable[[], int]:
     """Run what is on the work queues as the Lambda workers do, until they are empty. Returns how many messages."""
 
-    def drain() -> int:
-        client, done = emulated_sqs(), 0
-        for name in ("scoring", "generation", "bulk"):
-            while found := receive(client, queues[name]):
-                answer = sqs.handler({"Records": found}, None)
-                failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-                for record in found:
-                    if record["messageId"] not in failed:
-                        client.delete_message(QueueUrl=queues[name], ReceiptHandle=record["receiptHandle"])
-                done += len(found)
-        return done
+    return lambda: drain(queues)
 
-    return drain
+
+def drain(queues: dict[str, str]) -> int:
+    client, done = emulated_sqs(), 0
+    for name in ("scoring", "generation", "bulk"):
+        while found := receive(client, queues[name]):
+            answer = sqs.handler({"Records": found}, None)
+            failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+            for record in found:
+                if record["messageId"] not in failed:
+                    client.delete_message(QueueUrl=queues[name], ReceiptHandle=record["receiptHandle"])
+            done += len(found)
+    return done
 
 
 def receive(client: Any, url: str) -> list[dict[str, Any]]:

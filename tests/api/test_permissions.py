@@ -72,6 +72,7 @@ def ask(api: TestClient, operation: Operation, headers: dict[str, str], shape: s
     )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("role", [*sorted(PEOPLE | STAFF_ROLES), NOBODY])
 def test_every_operation_answers_every_role_as_the_table_says(

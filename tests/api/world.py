@@ -1,0 +1,214 @@
+"""Two tenants with something of everything, so that every operation can be asked for what is somebody else's.
+
+A route with a parameter of a new name needs a record of that name in `build`; the tests that walk the routes say so.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from domain.fhir import export_questionnaire
+from infra.content import load_templates
+from tests import cluster
+from tests.answers import low_back_pain
+from tests.api.conftest import drain
+from tests.api.operations import Operation, example, fields, operations
+from tests.conftest import (
+    Database,
+    Person,
+    forget,
+    fresh_database,
+    fresh_queues,
+    identity_environment,
+    people,
+    queue_environment,
+)
+
+_BACK = next(template for template in load_templates() if template.id == "low-back-pain")
+
+# What is a person's own; the rest of the records is shared by those who work for the business.
+PERSONAL = frozenset({"assessment_id", "job_id", "program_id", "notification_id", "export_id", "subject_id"})
+# Parts of an address and filters that name no record.
+NO_RECORDS = {"version": ("1.0.0", "1.1.0"), "code": ("not_found",), "request_id": ("the-same-request",)}
+
+
+def document(slug: str, version: str = "1.0.0") -> dict[str, Any]:
+    content = _BACK.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return content | {"id": slug, "version": version}
+
+
+# Bodies of which no short example is enough.
+BODIES: dict[str, Any] = {
+    "create_template": {"document": document("walked-intake")},
+    "import_template": export_questionnaire(_BACK),
+    "save_assessment": {"answers": {"nprs_now": 4}},
+    "edit_program": {"changes": [{"session": 1, "position": 1, "effort": 1}]},
+}
+
+
+@dataclass
+class World:
+    """`people` by tenant and role; `records` are acme's, of its member where they are somebody's."""
+
+    db: Database
+    environment: Mapping[str, str]
+    sign: Callable[..., str]
+    people: dict[str, Person] = field(default_factory=dict)
+    staff: dict[str, dict[str, str]] = field(default_factory=dict)
+    records: dict[str, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def operations(self) -> list[Operation]:
+        return operations(create_app().openapi())
+
+    @contextmanager
+    def copy(self) -> Iterator[tuple[TestClient, Database]]:
+        """The same world once more, to be changed."""
+        name = f"t_{uuid4().hex}"
+        with cluster.cloned(name, self.db.name) as server, pytest.MonkeyPatch.context() as patch:
+            db = Database(
+                name, *(server.url(role, name) for role in ("ffp_app", "ffp_relay", "ffp_ops")),
+                self.db.superuser_url.replace(self.db.name, name), self.db.owner_url.replace(self.db.name, name),
+            )  # fmt: skip
+            _use(patch, db, self.environment)
+            client = TestClient(create_app(), raise_server_exceptions=False)
+            yield client, db
+            client.close()
+            forget()
+
+
+def named(operation: Operation) -> list[str]:
+    """The records that a request of it names: in its path, its query or its body."""
+    found = [*operation.named("path"), *(n for n in operation.named("query") if n.endswith("_id"))]
+    found += [n for n in fields(operation.schema) if n.endswith("_id")]
+    return [name for name in dict.fromkeys(found) if name not in NO_RECORDS]
+
+
+def candidates(world: World, operation: Operation, *, optional: bool = False) -> list[dict[str, str]]:
+    """Every choice of acme's records for what the operation names, and of what names no record; `optional`: also
+    without its filters.
+    """
+    names = [*named(operation), *(n for n in operation.named("path") if n in NO_RECORDS)]
+    missing = [name for name in names if name not in world.records and name not in NO_RECORDS]
+    assert not missing, f"{operation} names {missing}: give acme such a record in tests/api/world.py"
+    values = [NO_RECORDS.get(name) or world.records[name] for name in names]
+    found = [dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*values)]
+    filters = set(operation.named("query"))
+    bare = [{name: value for name, value in ids.items() if name not in filters} for ids in found[:1]]
+    return found + bare if optional and filters else found
+
+
+def send(api: TestClient, operation: Operation, ids: Mapping[str, str], headers: Mapping[str, str]) -> Response:
+    path, content = operation.path, None
+    usual = {"If-Match": '"1"', "Idempotency-Key": "the-same-key", "X-Request-ID": "the-same-request"}
+    for name in operation.named("path"):
+        path = path.replace(f"{{{name}}}", ids[name])
+    query = {name: ids[name] for name in operation.named("query") if name in ids}
+    if operation.media_type:
+        body = BODIES.get(operation.id, operation.example) or example(operation.schema)
+        body |= {name: value for name, value in ids.items() if name in fields(operation.schema)}
+        if operation.id == "replace_template_draft":  # it says once more which one it is
+            body = {"document": document(ids["template_id"], ids["version"])}
+        content = json.dumps(body).encode()
+        usual["Content-Type"] = operation.media_type
+    return api.request(operation.method, path, params=query, content=content, headers=usual | headers)
+
+
+@contextmanager
+def built(key_server: str, sign: Callable[..., str]) -> Iterator[World]:
+    queues = fresh_queues()
+    environment = identity_environment(key_server) | queue_environment(queues)
+    with fresh_database() as db, pytest.MonkeyPatch.context() as patch:
+        _use(patch, db, environment)
+        world = World(db, environment, sign)
+        client = TestClient(create_app(), raise_server_exceptions=False)
+        _populate(world, client, lambda: drain(queues))
+        client.close()
+        db.rows("update tenants set requests_per_minute = 100000")
+        forget()  # a database that is copied has no guests
+        yield world
+        forget()
+
+
+def _use(patch: pytest.MonkeyPatch, db: Database, environment: Mapping[str, str]) -> None:
+    urls = {"": db.app_url, "RELAY_": db.relay_url, "OPS_": db.ops_url, "ADMIN_": db.owner_url}
+    for name, value in {**environment, **{f"FFP_{each}DATABASE_URL": url for each, url in urls.items()}}.items():
+        patch.setenv(name, value)
+    forget()
+
+
+def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None:
+    _settle(world)
+    member, clinician, owner = (world.people[f"acme {role}"] for role in ("member", "clinician", "business_owner"))
+
+    def did(answer: Response) -> Any:
+        assert answer.is_success, (answer.request.url, answer.text)
+        return answer.json()
+
+    def post(path: str, who: Person, body: Any = None) -> Any:
+        usual = {"If-Match": '"1"', "Idempotency-Key": uuid4().hex}
+        return did(api.post(f"/v1/{path}", json=body, headers=who.headers | usual))
+
+    def submitted() -> dict[str, Any]:
+        draft = post("assessments", member, {"template_id": "low-back-pain"})
+        return draft | {"job": post(f"assessments/{draft['id']}/submit", member, {"answers": low_back_pain()})}
+
+    programs = []
+    for _ in range(2):  # one is approved, the other waits
+        assessment = submitted()
+        work()
+        job = did(api.get(f"/v1/jobs/{assessment['job']['id']}", headers=member.headers))
+        programs.append(job["result"]["id"])
+    post(f"programs/{programs[0]}/approve", clinician, {})
+    post("me/exports", member)
+    work()
+    for slug, version in (("acme-intake", "1.0.0"), ("acme-intake", "1.1.0"), ("acme-other", "1.0.0")):
+        post("templates", clinician, {"document": document(slug, version)})
+    for slug in ("acme-intake", "acme-other"):
+        post(f"templates/{slug}/versions/1.0.0/publish", clinician)
+    draft = post("assessments", member, {"template_id": "acme-other"})
+    at = f"/v1/assessments/{draft['id']}"
+    did(api.patch(at, json={"answers": low_back_pain()}, headers=member.headers | {"If-Match": '"1"'}))
+    invited = post("business/invitations", owner, {"invitations": [{"email": "new@acme.example", "role": "member"}]})
+    suspended, leaving = world.people["acme suspended"], world.people["acme leaving"]
+    post(f"business/members/{suspended.context.user_id}/suspend", owner)
+    post("me/erasure", leaving, {"confirm": "erase"})
+    exports = did(api.get("/v1/me/exports", headers=member.headers))["items"]
+    told = did(api.get("/v1/notifications", headers=member.headers))["items"]
+    world.records = {
+        "assessment_id": [draft["id"], assessment["id"]],
+        "job_id": [submitted()["job"]["id"], job["id"]],
+        "program_id": [programs[1], programs[0]],
+        "notification_id": [told[0]["id"]],
+        "export_id": [exports[0]["id"]],
+        "invitation_id": [invited["results"][0]["invitation_id"]],
+        "template_id": ["acme-intake"],
+        "user_id": [str(each.context.user_id) for each in (member, suspended, leaving)],
+        "actor_id": [str(clinician.context.user_id)],
+        "subject_user_id": [str(member.context.user_id)],
+        "subject_id": [assessment["id"]],
+        "tenant_id": [str(member.tenant_id)],
+    }
+
+
+def _settle(world: World) -> None:
+    make = people(world.db, world.sign)
+    roles = ("business_owner", "business_admin", "clinician", "member")
+    for tenant, role in itertools.product(("acme", "globex"), roles):
+        world.people[f"{tenant} {role}"] = make(tenant, role, review=True)
+    world.people["solo individual"] = make("solo", "individual", "individual")
+    for name in ("neighbour", "suspended", "leaving"):
+        world.people[f"acme {name}"] = make("acme", "member")
+    for role in ("operator", "content_admin"):
+        world.db.rows("insert into identity.principals (sub, staff_role) values (%s, %s)", role, role)
+        world.staff[role] = {"Authorization": f"Bearer {world.sign(role)}"}
