@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ import httpx2
 import pytest
 import requests
 import schemathesis
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from domain.permissions import ALLOWED
 from infra.local import clients
 from infra.local.environment import stack_environment
 from infra.local.identities import Login, UserPool, ensure_logins, ensure_pool
@@ -32,7 +35,7 @@ from tests import cluster, processes
 from tests.answers import low_back_pain
 from tests.api.conftest import receive
 from tests.api.problems import assert_problem
-from tests.conftest import Database, emulated_sqs, forget, fresh_database, fresh_queues, people
+from tests.conftest import Database, Person, emulated_sqs, forget, fresh_database, fresh_queues, people
 from workers import sqs
 
 PASSWORD = "correct horse battery staple"
@@ -44,37 +47,47 @@ STREAM = "text/event-stream"
 
 @dataclass
 class World:
-    """A running server, an author who has one of everything, and people whom the tests may spend."""
+    """A running server, a member who has one of everything, and other people; all may be spent."""
 
     url: str
     db: Database
     pool: UserPool
-    make: Callable[..., Any]
+    make: Callable[..., Person]
     schema: Any
-    spent: dict[str, dict[str, str]] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     known: dict[str, list[str]] = field(default_factory=dict)
 
     def headers(self, role: str) -> dict[str, str]:
-        """Of somebody of this role who can still sign in: an operation may have logged out or erased the last one."""
-        if (
-            role not in self.spent
-            or requests.get(f"{self.url}/v1/notifications", headers=self.spent[role]).status_code == 401
-        ):
-            self.spent[role] = self.sign_in(role)
-        return self.spent[role]
+        """Of somebody of this role who gets in. An operation may have logged out the last one, or erased them."""
+        if role not in self.people:
+            self.people[role] = self._register(role)
+            self.tokens[role] = self._sign_in(role)
+        elif not self._gets_in(role):
+            try:
+                self.tokens[role] = self._sign_in(role)
+            except ClientError:
+                del self.people[role]
+                return self.headers(role)
+        return self.tokens[role]
 
-    def sign_in(self, role: str) -> dict[str, str]:
+    def _gets_in(self, role: str) -> bool:
+        return requests.get(f"{self.url}/v1/notifications", headers=self.tokens[role], timeout=30).status_code != 401
+
+    def _register(self, role: str) -> Person:
         person = self.make("acme", role)
         login = Login(person.email, PASSWORD, role, "", "")
-        cognito = clients.cognito(cluster.emulator().url)
-        subject = ensure_logins(cognito, self.pool, [login])[person.email]
+        subject = ensure_logins(clients.cognito(cluster.emulator().url), self.pool, [login])[person.email]
         self.db.rows("update identity.principals set sub = %s where user_id = %s", subject, person.context.user_id)
         self.db.rows("update tenants set requests_per_minute = 100000")
-        signed_in = cognito.admin_initiate_auth(
+        return person
+
+    def _sign_in(self, role: str) -> dict[str, str]:
+        signed_in = clients.cognito(cluster.emulator().url).admin_initiate_auth(
             UserPoolId=self.pool.pool_id,
             ClientId=self.pool.client_id,
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": person.email, "PASSWORD": PASSWORD},
+            AuthParameters={"USERNAME": self.people[role].email, "PASSWORD": PASSWORD},
         )
         return {"Authorization": f"Bearer {signed_in['AuthenticationResult']['AccessToken']}"}
 
@@ -113,11 +126,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, sign: Callable[..., str]) ->
         schema = schemathesis.openapi.from_dict(create_app().openapi())
         _, client = running.enter_context(processes.api(tmp_path_factory.mktemp("conformance"), **environment))
         made = World(str(client.base_url).rstrip("/"), db, pool, people(db, sign), schema)
-        author = made.sign_in("member")
+        author = made.headers("member")
         for template in ("low-back-pain", "knee-pain"):
             _submit(client, author, template)
         _work(queues)
-        made.spent["member"] = author
         yield made
         forget()
 
@@ -147,11 +159,12 @@ def _work(queues: dict[str, str]) -> None:
 
 def _operations(schema: Any) -> list[Operation]:
     found = [each.ok() for each in schema.get_all_operations()]
-    return [each for each in found if STREAM not in str(each.definition.raw["responses"])]
+    calls = [each for each in found if STREAM not in str(each.definition.raw["responses"])]
+    return sorted(calls, key=lambda each: "erasure" in each.path)  # whoever asks for that is gone
 
 
 def call_all(world: World, role: str, examples: int, subtests: pytest.Subtests) -> Counter[tuple[str, int]]:
-    """Call every operation `examples` times, half of them with what is there and half with what the document makes up.
+    """Call every operation `examples` times, most of them with what is there, every fourth with what the document makes up.
 
     Returns how often each operation answered what.
     """
@@ -173,7 +186,9 @@ def _call(
 ) -> None:
     cases = st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode])
 
-    @given(case=cases, pick=st.integers(0, 7))
+    numbers = count()  # a draw of Hypothesis's would be 0 most of the few times
+
+    @given(case=cases)
     @hypothesis_settings(
         max_examples=examples,
         deadline=None,
@@ -182,9 +197,10 @@ def _call(
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def conforms(case: Case, pick: int) -> None:
-        if pick % 2:
-            _with_what_is_there(world, case, pick)
+    def conforms(case: Case) -> None:
+        number = next(numbers)
+        if number % 4 != 3:
+            _with_what_is_there(world, case, number)
         answer = case.call(base_url=world.url, session=session, headers=headers, timeout=30)
         answered[operation.label, answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
@@ -194,13 +210,13 @@ def _call(
     conforms()
 
 
-def _with_what_is_there(world: World, case: Case, pick: int) -> None:
+def _with_what_is_there(world: World, case: Case, number: int) -> None:
     for name in case.path_parameters or {}:
         ids = world.ids(name)
         if ids:
-            case.path_parameters[name] = ids[pick % len(ids)]
+            case.path_parameters[name] = ids[number % len(ids)]
     for name in list(case.headers or {}):
-        replaced = {"if-match": f'"{pick % 3 + 1}"', "idempotency-key": str(uuid4()), "prefer": "wait=0"}.get(
+        replaced = {"if-match": f'"{number % 3 + 1}"', "idempotency-key": str(uuid4()), "prefer": "wait=0"}.get(
             name.lower()
         )
         if replaced:
@@ -215,10 +231,11 @@ def _is_a_problem(answer: schemathesis.Response) -> None:
 
 @pytest.mark.parametrize("role", ["member", "business_owner"])
 def test_every_operation_answers_as_documented(world: World, role: str, subtests: pytest.Subtests) -> None:
-    answered = call_all(world, role, 6, subtests)
+    answered = call_all(world, role, 5, subtests)
     assert not [each for each in answered if each[1] == 429]
     reached = {label for label, status in answered if status < 400}
-    assert len(reached) > len(_operations(world.schema)) // 3, sorted(answered)
+    may = [each for each in _operations(world.schema) if role in ALLOWED.get(each.definition.raw["operationId"], ())]
+    assert len(reached) > len(may) // 3, sorted(answered)
 
 
 @pytest.mark.long
