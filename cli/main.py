@@ -10,7 +10,27 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, config, database, demo, doctor, doors, mail, plan, program, score, stack, template, tenant
+from cli import (
+    audit,
+    config,
+    database,
+    demo,
+    dlq,
+    doctor,
+    doors,
+    jobs,
+    mail,
+    plan,
+    program,
+    queues,
+    replays,
+    score,
+    stack,
+    template,
+    tenant,
+    top,
+)
+from cli.operations import operators
 from infra.local.errors import LocalStackError
 from infra.settings import SettingMissing
 
@@ -52,6 +72,11 @@ app.add_typer(program.app, name="program")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tenant.app, name="tenant")
 app.add_typer(mail.app, name="mail")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(dlq.app, name="dlq")
+app.add_typer(replays.app, name="replays")
+operators(app)(queues.queues)
+operators(app)(top.top)
 app.command()(doctor.doctor)
 app.command()(config.config)
 app.command()(database.migrate)

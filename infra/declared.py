@@ -149,6 +149,10 @@ _ALL = (
         "AWS_ACCESS_KEY_ID", "Read by the AWS library, where no role of the machine or function gives credentials."
     ),
     Setting("AWS_SECRET_ACCESS_KEY", "Goes with AWS_ACCESS_KEY_ID.", secret=True),
+    Setting("FFP_API_URL", "The API that the operators' commands ask. Not set: the local stack's."),
+    Setting(
+        "FFP_TOKEN", "The access token of these commands. Not set: they sign in as the stack's operator.", secret=True
+    ),
     Setting("FFP_DATA_DIR", "Where the local stack keeps everything.", ".ffp"),
     Setting("FFP_POSTGRES_BIN", "A directory with other PostgreSQL programs than the local stack's own."),
 )

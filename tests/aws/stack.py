@@ -12,6 +12,8 @@ NOT_ON_LAMBDA = {
     "FFP_COGNITO_ENDPOINT_URL",
     "FFP_COGNITO_ISSUER",
     "FFP_LOG_FORMAT",
+    "FFP_API_URL",
+    "FFP_TOKEN",
     "FFP_DATA_DIR",
     "FFP_POSTGRES_BIN",
     # Their defaults are AWS's.

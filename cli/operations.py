@@ -1,0 +1,182 @@
+"""What the operators' commands share: the API as an operator, two ways to print, and what the exit status says.
+
+0 done; 1 failed (no answer, not signed in, the server's fault); 2 wrong usage; 3 no such thing; 4 refused; 5 a replay
+that was waited for ended otherwise than well. docs/operations.md has the same list.
+"""
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import uuid4
+
+import typer
+
+from cli.options import DEFAULT_DIR, DataDir
+from infra.local.errors import LocalStackError
+
+if TYPE_CHECKING:
+    import httpx2
+
+NOT_FOUND, REFUSED, NOT_WELL = 3, 4, 5
+_MEANING = {404: NOT_FOUND, 409: REFUSED, 412: REFUSED, 422: REFUSED, 403: REFUSED}
+_SIGN_IN = "Sign-in: `--token` or FFP_TOKEN, else the operator of the local stack."
+
+Output = Annotated[Literal["table", "json"], typer.Option("-o", "--output", help="How to print it.")]
+Execute = Annotated[bool, typer.Option("--execute", help="Do it. Without this, only what would be done is said.")]
+Reason = Annotated[str, typer.Option("--reason", help="For the record, and for whoever looks at this later.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Most of them.")]
+
+
+class Api:
+    """One operator at one API."""
+
+    def __init__(self, url: str, token: str) -> None:
+        import httpx2
+
+        self._http = httpx2.Client(
+            base_url=url, timeout=30, trust_env=False, headers={"Authorization": f"Bearer {token}"}
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ask("GET", path, params={name: value for name, value in query.items() if value is not None})
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._ask("POST", path, json=body, headers={"Idempotency-Key": str(uuid4())})
+
+    def every(self, path: str, most: int, **query: Any) -> Iterator[dict[str, Any]]:
+        """The items of a list over its pages, at most `most`."""
+        cursor = None
+        while most > 0:
+            page = self.get(path, limit=min(most, 200), cursor=cursor, **query)
+            yield from page["items"]
+            most -= len(page["items"])
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def _ask(self, method: str, path: str, **given: Any) -> Any:
+        import httpx2
+
+        try:
+            answer = self._http.request(method, f"/v1/ops/{path}", **given)
+        except httpx2.HTTPError as error:
+            raise LocalStackError(f"{method} {path}: the API does not answer ({type(error).__name__})") from None
+        if not answer.is_success:
+            typer.echo(f"ffp: {method} {path}: {_problem(answer)}", err=True)
+            raise typer.Exit(_MEANING.get(answer.status_code, 1))
+        return answer.json()
+
+
+def _problem(answer: "httpx2.Response") -> str:
+    try:
+        problem = answer.json()
+    except ValueError:
+        return f"HTTP {answer.status_code}"
+    where = "".join(f" {error['pointer']}: {error['code']}" for error in problem.get("errors") or [])
+    return f"{problem['detail']} ({problem['code']}{where}, request {problem['request_id']})"
+
+
+def signed_in(api_url: str | None, token: str | None, who: str | None, data_dir: Path) -> Api:
+    """By what is given, else as an operator of the local stack."""
+    if api_url and token:
+        return Api(api_url, token)
+    import httpx2
+
+    from infra.local.layout import stack_of
+
+    content = stack_of(data_dir)
+    url = api_url or content["api_url"]
+    if not url:
+        raise LocalStackError("the stack was started without its API: start it with `ffp up --detach`")
+    if token:
+        return Api(url, token)
+    staff = [user for user in content["demo_users"] if user["role"] == "operator" and who in (None, user["email"])]
+    if not staff:
+        raise LocalStackError(f"{who} is no operator of this stack: see demo_users in stack.json")
+    login = {"email": staff[0]["email"], "password": staff[0]["password"]}
+    try:
+        answer = httpx2.post(f"{url}/v1/auth/login", json=login, timeout=30, trust_env=False)
+    except httpx2.HTTPError as error:
+        raise LocalStackError(f"sign in: the API does not answer ({type(error).__name__})") from None
+    if not answer.is_success:
+        raise LocalStackError(f"sign in: {_problem(answer)}")
+    return Api(url, answer.json()["access_token"])
+
+
+_API_URL = Annotated[str | None, typer.Option("--api-url", envvar="FFP_API_URL", help="The API. " + _SIGN_IN)]
+_TOKEN = Annotated[str | None, typer.Option("--token", envvar="FFP_TOKEN", help="An operator's access token.")]
+_AS = Annotated[str | None, typer.Option("--as", help="Which operator of the local stack, by e-mail.")]
+_ACCESS = {"api_url": (_API_URL, None), "token": (_TOKEN, None), "who": (_AS, None), "data_dir": (DataDir, DEFAULT_DIR)}
+
+
+def operators(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose first parameter is the signed-in `Api`; how to sign in becomes options of it."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def command(*, api_url: str | None, token: str | None, who: str | None, data_dir: Path, **given: Any) -> None:
+            with closing(signed_in(api_url, token, who, data_dir)) as api:
+                function(api, **given)
+
+        own = list(inspect.signature(function).parameters.values())[1:]
+        access = [
+            inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for each, (annotation, default) in _ACCESS.items()
+        ]
+        keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+        command.__signature__ = inspect.Signature([*keywords, *access])  # type: ignore[attr-defined]
+        command.__annotations__ = {each.name: each.annotation for each in [*own, *access]}
+        del command.__wrapped__  # else its signature is taken
+        app.command(name)(command)
+        return function
+
+    return register
+
+
+def say(content: Any, output: str, table: Callable[[], Any]) -> None:
+    """`content` as JSON, or what `table` makes of it."""
+    if output == "json":
+        typer.echo(json.dumps(content, indent=2))
+        return
+    from rich.console import Console
+
+    made = table()
+    # Piped, a table is as wide as it is: whoever reads it then cuts it themselves.
+    console = Console() if os.isatty(1) else Console(width=240)
+    for each in made if isinstance(made, list) else [made]:
+        console.print(each, highlight=False)
+
+
+def rows(headings: str, found: list[list[Any]], title: str | None = None, nothing: str = "Nothing.") -> Any:
+    """A table without lines. `headings` are separated by commas; `>` before one aligns to the right."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not found:
+        return nothing
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings.split(","):
+        table.add_column(heading.strip().lstrip(">"), justify="right" if ">" in heading else "left")
+    for row in found:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    return table
+
+
+def facts(content: dict[str, Any], names: str) -> Any:
+    """The named values of one thing, one a line."""
+    return rows(",", [[name, content[name]] for name in names.split() if content.get(name) is not None])
+
+
+def moment(value: str | None) -> str:
+    """A time of the API in this machine's zone, to the second."""
+    from datetime import datetime
+
+    return "" if value is None else datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
