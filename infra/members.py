@@ -33,6 +33,7 @@ class MemberRepository:
 
     def page(self, window: Window, *, role: str | None, status: str | None, search: str | None) -> Page[Member]:
         """In the order in which they came. `search` is a part of the name or the address."""
+        audit.record_list(self._connection, "members")
         pattern = "%" if search is None else f"%{_literal(search)}%"
         return _ALL.page(self._connection, (self._tenant_id, role, status, pattern), window, _member)
 

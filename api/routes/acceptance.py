@@ -21,7 +21,14 @@ from infra.ids import new_id
 router = APIRouter(prefix="/v1/invitations", tags=["invitations"], route_class=StrictRoute)
 
 _Token = Annotated[
-    str, Field(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_-]+$", description="As in the link.")
+    str,
+    Field(
+        min_length=20,
+        max_length=200,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="As in the link.",
+        examples=["q5rZl0sD3uWn7Vx2Yb8KcE1hTgM4oJpA6iFvRsNdQwU"],
+    ),
 ]
 
 

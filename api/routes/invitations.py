@@ -37,7 +37,11 @@ class NewInvitation(Body):
 
 
 class Invite(Body):
-    invitations: list[NewInvitation] = Field(min_length=1, max_length=_MOST)
+    invitations: list[NewInvitation] = Field(
+        min_length=1,
+        max_length=_MOST,
+        examples=[[{"email": "ana@harbour.example", "role": "member", "name": "Ana Lima"}]],
+    )
 
     def wanted(self) -> list[Wanted]:
         return [Wanted(normalised(each.email), each.role, each.name or "") for each in self.invitations]

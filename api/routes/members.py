@@ -50,7 +50,10 @@ class ChangeMember(Body):
 
 
 class Transfer(Body):
-    user_id: UUID = Field(description="Who becomes the owner: somebody who is active here.")
+    user_id: UUID = Field(
+        description="Who becomes the owner: somebody who is active here.",
+        examples=["019ab0c2-7c1e-7d43-9a51-0c9f6f3b2a10"],
+    )
 
 
 def _body(member: Member) -> MemberBody:

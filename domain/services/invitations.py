@@ -224,7 +224,7 @@ def _login(book: Book, pool: Pool, found: FoundInvitation, token_hash: bytes, as
 
 
 def _account(book: Book, token_hash: bytes, has: Found | None) -> str:
-    if has is None:
+    if has is None or has.is_unconfirmed:  # of somebody who never proved the address: it is not theirs
         return "none"
     found = book.find(token_hash, has.subject)
     if found is None:
