@@ -10,6 +10,7 @@ from api import errors, sections
 # What may happen whatever the operation is; a route lists what is its own.
 _TO_ANY = (500,)
 _SIGNED_IN = (401, 403, 429, 503)
+_ID = "019ab0c2-7c1e-7d43-9a51-0c9f6f3b2a10"
 _WITH_BODY = (400, 408, 413, 415, 422)
 
 
@@ -57,16 +58,21 @@ def _show_bodies(document: dict[str, Any]) -> None:
 
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
-    """Made of the examples of its fields; a field without one is left out."""
+    """Made of the examples of its fields; a field that shows nothing is left out."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    if "examples" in schema:
-        return schema["examples"][0]
-    if "const" in schema or "enum" in schema:
-        return schema.get("const", schema.get("enum", [None])[0])
-    if "anyOf" in schema:
-        return _example(document, schema["anyOf"][0])
-    if "properties" in schema:
+    found: Any = None
+    if "examples" in schema or "enum" in schema:
+        found = (schema.get("examples") or schema["enum"])[0]
+    elif "const" in schema:
+        found = schema["const"]
+    elif schema.get("format") == "uuid":
+        found = _ID
+    elif "anyOf" in schema:
+        found = _example(document, schema["anyOf"][0])
+    elif "items" in schema and (item := _example(document, schema["items"])) is not None:
+        found = [item]
+    elif "properties" in schema:
         fields = {name: _example(document, field) for name, field in schema["properties"].items()}
-        return {name: value for name, value in fields.items() if value is not None}
-    return None
+        found = {name: value for name, value in fields.items() if value is not None}
+    return found
