@@ -51,7 +51,7 @@ class SelectorBody(Body):
 class CanaryBody(Body):
     """The first letters go alone, and the rest only where no more than this share of them failed."""
 
-    first: int = Field(ge=1, le=1000)
+    first: int = Field(ge=1, le=1000, examples=[10])
     max_failure_share: float = Field(ge=0, lt=1, examples=[0.1])
 
 
