@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from infra.declared import SETTINGS
 from infra.local.emulator import emulator_python
 from tests.aws.gateway import TEMPLATE
 from tests.aws.stack import NOT_ON_LAMBDA, Stack
@@ -68,7 +69,7 @@ def function(stack: Stack, db: object, identity: None, queues: dict[str, str]) -
         def start(name: str, **changes: str) -> Function:
             here = os.environ | {"FFP_CURSOR_KEY": "a stack", "FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
             ours = {
-                variable: value if isinstance(value, str) else here[variable]
+                variable: value if isinstance(value, str) else here.get(variable, SETTINGS[variable].default)
                 for variable, value in stack.variables(name).items()
             }
             around = {variable: here[variable] for variable in (*_BY_THE_RUNTIME, *_STAND_INS)}

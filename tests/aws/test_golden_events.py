@@ -115,8 +115,20 @@ def test_the_main_job_through_every_function_it_passes(
     assert (listed["statusCode"], json.loads(listed["body"])["code"]) == (400, "invalid_cursor")
 
     _registers_where_there_is_no_pool(stack, api)
+    _leaves_with_a_copy(stack, api, function("BulkFunction"), member, queues["bulk"])
     for name, running in (("ApiFunction", api), ("ScoringFunction", scoring), ("GenerationFunction", generation)):
         _asks_for_what_it_is_given(stack, name, running)
+
+
+def _leaves_with_a_copy(stack: Stack, api: Function, bulk: Function, who: Person, queue: str) -> None:
+    asked = api(request(stack, "POST", "/v1/me/exports", who.headers | {"Idempotency-Key": "an-export"}))
+    assert asked["statusCode"] == 202
+    assert bulk(batch(queue)) == {"batchItemFailures": []}
+    path = f"/v1/me/exports/{json.loads(asked['body'])['id']}/download"
+    assert api(request(stack, "GET", path, who.headers))["statusCode"] == 200
+    erased = api(request(stack, "POST", "/v1/me/erasure", who.headers, {"confirm": "erase"}))
+    assert erased["statusCode"] == 202
+    assert read_on_lambda(bulk) >= {"FFP_BUCKET_EXPORTS", "FFP_DATABASE_URL"}
 
 
 def _registers_where_there_is_no_pool(stack: Stack, api: Function) -> None:
