@@ -1,7 +1,9 @@
 """`ffp demo`: the main job in front of a person, from the sign-in to the program."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from cli.options import DEFAULT_DIR, DataDir
 from infra.local.errors import LocalStackError
@@ -17,13 +19,26 @@ _POLL_S = 0.05
 _PATIENCE_S = 60.0
 
 
-def demo(data_dir: DataDir = DEFAULT_DIR) -> None:
+def demo(
+    data_dir: DataDir = DEFAULT_DIR,
+    *,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Take away what makes the demo's dead letters fail: then replay them.")
+    ] = False,
+) -> None:
     """Run the main job on a stack that is up: sign in, answer, submit, watch, score, program."""
     from rich.console import Console
 
     from infra.local.layout import stack_of
 
-    show(Console(), stack_of(data_dir))
+    content = stack_of(data_dir)
+    if mend:
+        from infra.local.poison import mend as take_away
+
+        take_away(content["admin_database_url"])
+        typer.echo("Mended. Replay them: `ffp dlq replay --all --execute --reason mended`.")
+        return
+    show(Console(), content)
 
 
 def show(console: "Console", content: dict[str, Any]) -> None:

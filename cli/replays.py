@@ -54,7 +54,8 @@ def show(api: Api, *, replay: ReplayId, limit: Limit = 50, output: Output = "tab
 
 def _facts(replay: dict[str, Any]) -> Any:
     names = "id mode state reason selector total rate canary canary_passed operator_id confirmed_by outcomes skipped"
-    return facts(replay, names + " created_at finished_at settled")
+    shown = replay | {name: counts(replay[name]) for name in ("outcomes", "skipped")}
+    return facts(shown, names + " created_at finished_at settled")
 
 
 def letters_table(items: list[dict[str, Any]]) -> Any:

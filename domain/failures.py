@@ -4,16 +4,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_OURS = re.compile(r"(?:^|/)((?:api|cli|domain|infra|migrations|workers)/[^ ]+\.py)(?::\d+)? (\S+)$")
+_PACKAGES = "(?:api|cli|domain|infra|migrations|workers)"
+_PLACE = re.compile(rf"^({_PACKAGES}/[^ ]+\.py):\d+ (\S+)$")
+_OURS = re.compile(rf"(?:^|/)({_PACKAGES}/[^ ]+\.py:\d+ .+)$")
 _LIBRARY = re.compile(r"(?:^|.*/)(?:site-packages|lib/python[0-9.]+)/")
 _NUMBERS = re.compile(r"\d+")
+# Every statement goes through it, so it says nothing of where an error came from.
+_PLUMBING = "infra/database.py"
 _INNERMOST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How an attempt ended: the error's class and where it came from, innermost last. Its message is nobody's to
-    keep: a database's holds the row it refused.
+    keep: a database's holds the row it refused. `frames` are as `tidy` makes them.
     """
 
     code: str
@@ -27,8 +31,9 @@ class Failure:
         """
         if self.error_class is None:
             return None
-        places = [f"{found[1]} {found[2]}" for frame in self.frames if (found := _OURS.search(frame))]
-        return _NUMBERS.sub("N", " < ".join([f"{self.code} {self.error_class}", *reversed(places[-_INNERMOST:])]))
+        found = [match.groups() for match in map(_PLACE.match, self.frames) if match]
+        places = [f"{file} {function}" for file, function in found if file != _PLUMBING][-_INNERMOST:]
+        return _NUMBERS.sub("N", " < ".join([f"{self.code} {self.error_class}", *reversed(places)]))
 
 
 def tidy(frames: Sequence[str]) -> tuple[str, ...]:
@@ -40,5 +45,5 @@ def _relative(frame: str) -> str:
     library = _LIBRARY.sub("", frame)
     if library != frame:
         return library
-    found = re.search(r"(?:^|/)((?:api|cli|domain|infra|migrations|workers)/[^ ]+\.py:\d+ .+)$", frame)
+    found = _OURS.search(frame)
     return found[1] if found else frame.rpartition("/")[2]

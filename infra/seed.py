@@ -33,6 +33,10 @@ def demo_tenant_id(slug: str) -> UUID:
     return uuid5(_NAMESPACE, slug)
 
 
+def demo_user_id(email: str) -> UUID:
+    return uuid5(_NAMESPACE, email)
+
+
 def _as_owner(admin_url: str) -> psycopg.Connection[tuple[object, ...]]:
     connection = psycopg.connect(admin_url, connect_timeout=10)
     connection.execute("set role ffp_owner")
@@ -105,7 +109,7 @@ def seed_demo(admin_url: str, users: Sequence[DemoUser]) -> None:
                     (user["sub"], user["role"]),
                 )
                 continue
-            tenant_id, user_id = demo_tenant_id(user["tenant"]), uuid5(_NAMESPACE, user["email"])
+            tenant_id, user_id = demo_tenant_id(user["tenant"]), demo_user_id(user["email"])
             # The owner is bound by row-level security too: it seeds each tenant in that tenant's context.
             connection.execute("select app.set_context(%s, %s, 'worker')", (tenant_id, user_id))
             connection.execute(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -53,6 +54,7 @@ def demo_users(postgres: EmbeddedPostgres) -> list[dict[str, str | None]]:
 def _prepare(postgres: EmbeddedPostgres, subs: Mapping[str, str]) -> None:
     # Half a second of imports that most starts can do without.
     from infra import migrate, seed  # noqa: PLC0415
+    from infra.local import poison  # noqa: PLC0415
 
     migrate.upgrade(postgres.url())
     postgres.set_passwords(RUNTIME_ROLES)
@@ -72,6 +74,7 @@ def _prepare(postgres: EmbeddedPostgres, subs: Mapping[str, str]) -> None:
         for login in LOGINS
     ]
     seed.seed_demo(postgres.url(), users)
+    poison.seed(postgres.url(), datetime.now(UTC).date())
 
 
 def _fingerprint(subs: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Who can sign in to the local stack: three businesses, an operator and a content admin.
+"""Who can sign in to the local stack: three businesses, two operators and a content admin.
 
 The first two show their members each program at once; the third leaves the default of a business as it is, so that its
 programs wait for a clinician's review.
@@ -17,4 +17,5 @@ LOGINS = (
     Login("member@harbour.example", "demo-harbour-member", "member", "harbour", "business", review=True),
     Login("content@ffp.example", "demo-ffp-content", "content_admin", "", ""),
     Login("operator@ffp.example", "demo-ffp-operator", "operator", "", ""),
+    Login("operator-2@ffp.example", "demo-ffp-operator-2", "operator", "", ""),
 )
