@@ -24,6 +24,12 @@ NOT_ON_LAMBDA = {
     "FFP_READ_TIMEOUT_S",
     # A fleet of Celery workers, where on AWS the queue and the schedules say it.
     "FFP_VISIBILITY_S",
+    # Their sender is not on AWS yet.
+    "FFP_QUEUE_WEBHOOKS_URL",
+    "FFP_QUEUE_WEBHOOK_RESULTS_URL",
+    "FFP_WEBHOOK_KEY",
+    "FFP_WEBHOOK_LEASE_S",
+    "FFP_WEBHOOK_ALLOW_PRIVATE",
     "FFP_RELAY",
     "FFP_RELAY_PERIOD_S",
     # Lambda sets it.
@@ -63,6 +69,14 @@ class Stack:
                 queue: str = mapping["EventSourceArn"]["Fn::GetAtt"][0]
                 return queue
         return None
+
+    def queues_of(self, function: str) -> set[str]:
+        """All of them."""
+        return {
+            mapping["EventSourceArn"]["Fn::GetAtt"][0]
+            for mapping in self.of("AWS::Lambda::EventSourceMapping").values()
+            if mapping["FunctionName"] == {"Ref": function}
+        }
 
     def statements(self, function: str) -> list[dict[str, Any]]:
         """What a function's own role allows, without what all of them share."""

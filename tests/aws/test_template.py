@@ -40,7 +40,8 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/erasures/cancel"),
 }
 WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction")
-SCHEDULED = ("RelayFunction", "SweeperFunction")
+SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction")
+DEAD_LETTERS = "DeadLettersFunction"
 QUEUES = {name: f"{name.title()}Queue" for name in QUEUE_OF.values()}
 
 
@@ -161,11 +162,14 @@ def test_all_functions_together_stay_within_the_database_s_connections(stack: St
     at_once = {name: each.get("ReservedConcurrentExecutions", 0) for name, each in stack.functions.items()}
     workers = 0
     for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
-        most = mapping["ScalingConfig"]["MaximumConcurrency"]
-        at_once[mapping["FunctionName"]["Ref"]] = most
+        most, name = mapping["ScalingConfig"]["MaximumConcurrency"], mapping["FunctionName"]["Ref"]
+        if name == DEAD_LETTERS:  # four queues, but one limit of its own
+            continue
+        at_once[name] = most
         workers += most
     assert all(at_once.values()), "a function without a limit"
     assert workers <= WORKER_CONNECTIONS
+    assert at_once[DEAD_LETTERS] == 2
     assert sum(at_once.values()) <= ALL_CONNECTIONS
     for name in ("ApiFunction", *WORKERS):
         assert stack.variables(name)["FFP_POOL_SIZE"] == "1"
@@ -212,6 +216,16 @@ def test_messages_stay_invisible_for_as_long_as_their_function_can_need(stack: S
         assert visibility < float(stack.variables("SweeperFunction")["FFP_REPUBLISH_AFTER_S"])
 
 
+def test_every_dead_letter_is_taken_by_one_function(stack: Stack) -> None:
+    """And stays invisible meanwhile; throttled or failed ones come back, since nothing redrives them."""
+    queues = stack.of("AWS::SQS::Queue")
+    dead = {queues[name]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] for name in QUEUES.values()}
+    assert stack.queues_of(DEAD_LETTERS) == dead
+    for name in dead:
+        assert queues[name]["VisibilityTimeout"] >= 6 * stack.functions[DEAD_LETTERS]["Timeout"]
+        assert "RedrivePolicy" not in queues[name]
+
+
 def test_workers_answer_for_each_message_of_a_batch(stack: Stack) -> None:
     for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
         assert mapping["BatchSize"] == 10
@@ -251,7 +265,7 @@ ROLES = {
 }
 
 
-@pytest.mark.parametrize("name", ["ApiFunction", *WORKERS, *SCHEDULED])
+@pytest.mark.parametrize("name", ["ApiFunction", *WORKERS, *SCHEDULED, DEAD_LETTERS])
 def test_a_function_connects_as_the_roles_it_is_given_without_a_password(stack: Stack, name: str) -> None:
     urls = {variable: url for variable, url in stack.variables(name).items() if "DATABASE_URL" in variable}
     [connect] = [each for each in stack.statements(name) if each["Action"] == "rds-db:connect"]
@@ -275,16 +289,16 @@ def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None
     publishes: dict[str, set[str]] = {
         "ApiFunction": {QUEUES[QUEUE_OF[stage]] for stage in ("scoring", "sending", "exporting")},
         "RelayFunction": set(QUEUES.values()),
+        "ReplayerFunction": set(QUEUES.values()),
     }
     for name in stack.functions:
-        own = stack.queue_of(name)
-        sends = publishes.get(name, {following[own]} if own in following else set())
-        receives = {own} if own else set()
+        receives = stack.queues_of(name)
+        sends = publishes.get(name, {following[own] for own in receives if own in following})
         assert stack.queues_allowed(name, "sqs:SendMessage") == sends
         for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"):
             assert stack.queues_allowed(name, f"sqs:{action}") == receives
         given = {value["Ref"] for key, value in stack.variables(name).items() if key.startswith("FFP_QUEUE_")}
-        assert given == sends | receives
+        assert given == sends | (receives & set(QUEUES.values()))  # a dead-letter queue needs no address
 
 
 def test_what_a_function_may_ask_of_the_user_pool(stack: Stack) -> None:
