@@ -50,7 +50,7 @@ TEXTS: dict[str, dict[str, Text]] = {
         "invitation": Text(
             "$business invites you to FFP",
             (
-                "$inviter invites you to join $business on FFP as $role.",
+                "$inviter invites you to join $business on FFP. Your role there: $role.",
                 "The link is yours alone and works until $until. If you did not expect this, ignore it.",
             ),
             "Accept the invitation",
@@ -109,6 +109,15 @@ TEXTS: dict[str, dict[str, Text]] = {
             ),
             "Take it back",
             "/keep?token=$token",
+        ),
+        "webhook_disabled": Text(
+            "A webhook was disabled",
+            (
+                "A receiver of your webhooks is gone or has failed for five days, so nothing is sent to it any more.",
+                "Once it works again, enable the webhook and replay what is missing.",
+            ),
+            "See the webhook",
+            "/business/webhooks/$subject",
         ),
         "import_finished": Text(
             "An import has finished",

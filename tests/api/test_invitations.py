@@ -103,7 +103,7 @@ def test_each_wish_has_its_own_answer_and_nothing_is_said_of_other_tenants(
     assert mail.to(here.email) == []
     [letter] = mail.to(new)
     assert letter.subject == "acme invites you to FFP"
-    assert f"{owner.email} invites you to join acme on FFP as member." in letter.text
+    assert f"{owner.email} invites you to join acme on FFP. Your role there: member." in letter.text
     assert db.value("select count(*) from audit_log where action = 'invitation.made'") == 3
 
 
@@ -321,7 +321,8 @@ def enters(api: Any, email: str, password: str = PASSWORD) -> bool:
     signed = sign_in(api, email, password)
     if signed.status_code != 200:
         return False
-    return api.get("/v1/notifications", headers=bearer(signed.json()["access_token"])).status_code == 200
+    answer = api.get("/v1/notifications", headers=bearer(signed.json()["access_token"]))
+    return bool(answer.status_code == 200)
 
 
 def test_who_accepts_is_a_member_and_signs_in(api: TestClient, db: Database, pool: UserPool, token_for: Make) -> None:
