@@ -1,6 +1,6 @@
 """Replays in PostgreSQL: what operators order as ffp_ops, and the replayer's steps as ffp_relay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 from uuid import UUID
@@ -120,6 +120,7 @@ class ReplayRepository:
             (replay_id, replay_id),
         )
         audit.record(self._connection, "replay.ordered", "replay", replay_id, None)
+        self._tell()
         return self.read(replay_id)
 
     def read(self, replay_id: UUID) -> Replay:
@@ -150,7 +151,12 @@ class ReplayRepository:
         )
         if moved:
             audit.record(self._connection, f"replay.{_PAST[action]}", "replay", replay_id, None)
+            self._tell()
         return bool(moved)
+
+    def _tell(self) -> None:
+        """Replayers that wait, with this transaction's commit."""
+        self._connection.execute("select pg_notify('ffp_replays', '')")
 
 
 _PAST: Mapping[str, str] = {"pause": "paused", "resume": "resumed", "cancel": "canceled", "confirm": "confirmed"}
@@ -179,12 +185,32 @@ def step(connection: psycopg.Connection[Row]) -> Step:
     return Step(row["outcome"], row["wait_s"], row["replay_id"], message)
 
 
-def mark_published(connection: psycopg.Connection[Row], messages: list[Message]) -> None:
-    connection.cursor().executemany(
-        """update jobs set published_at = now()
-           where tenant_id = %s and id = %s and replays = %s and published_at is null""",
-        [(message.tenant_id, message.job_id, message.replay) for message in messages],
+def settle(connection: psycopg.Connection[Row]) -> None:
+    """Returns once every step so far is on disk: a commit with something in it waits for all that came before."""
+    connection.execute("select pg_logical_emit_message(true, 'ffp', '')")
+
+
+def mark_published(connection: psycopg.Connection[Row], messages: Sequence[Message]) -> None:
+    connection.execute(
+        """update jobs j set published_at = now()
+           from unnest(%s::uuid[], %s::uuid[], %s::integer[]) as m (tenant_id, id, replays)
+           where j.tenant_id = m.tenant_id and j.id = m.id and j.replays = m.replays and j.published_at is null""",
+        (
+            [message.tenant_id for message in messages],
+            [message.job_id for message in messages],
+            [message.replay for message in messages],
+        ),
     )
+
+
+def listen(connection: psycopg.Connection[Row]) -> None:
+    connection.execute("listen ffp_replays")
+
+
+def wait(connection: psycopg.Connection[Row], seconds: float) -> None:
+    """Returns after `seconds`, or as soon as an operator has ordered something."""
+    for _ in connection.notifies(timeout=seconds, stop_after=1):
+        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -372,7 +372,8 @@ replays = _table(
     _id("operator_id"), _id("confirmed_by", null=True), _text("request_id", null=True), _text("request_key"),
     _text("request_hash"), _int("total"), Column("rate", Double, nullable=False), _int("canary_first", null=True),
     Column("canary_share", Double, nullable=True),
-    Column("canary_passed", Boolean, nullable=False, server_default="false"), _at("next_at"),
+    Column("canary_passed", Boolean, nullable=False, server_default="false"),
+    Column("begun", Boolean, nullable=False, server_default="false"), _at("next_at"),
     _int("revision", default=1), _at("created_at"), _at("changed_at"), _at("finished_at", null=True),
     UniqueConstraint("operator_id", "request_key"),
     Index("replays_due_idx", "next_at", postgresql_where=text("state = 'running'")),
@@ -386,4 +387,26 @@ replay_letters = _table(
     _in_tenant(["letter_id"], "dead_letters", ["id"]),
     Index("replay_letters_next_idx", "replay_id", "position", postgresql_where=text("outcome = 'pending'")),
     Index("replay_letters_outcome_idx", "replay_id", "outcome"), Index("replay_letters_letter_idx", "letter_id"),
+)  # fmt: skip
+
+webhook_endpoints = _table(
+    "webhook_endpoints", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
+    _text("url"), Column("events", ARRAY(Text), nullable=False, server_default="{}"), _text("description", default=""),
+    Column("enabled", Boolean, nullable=False, server_default="true"), _text("disabled_reason", null=True),
+    Column("secret", LargeBinary, nullable=True), Column("previous_secret", LargeBinary, nullable=True),
+    _at("previous_until", null=True), _at("failing_since", null=True), _int("revision", default=1), _at("created_at"),
+    _at("updated_at"), _at("deleted_at", null=True),
+)  # fmt: skip
+
+_UNSENT = "status in ('pending', 'sending')"
+webhook_deliveries = _table(
+    "webhook_deliveries", _id("tenant_id", key=True), _id("id", key=True), _id("endpoint_id"), _text("type"),
+    _id("subject_id"), _text("status", default="pending"), _int("attempt", default=0), _int("tried_before", default=0),
+    Column("next_at", DateTime(timezone=True), nullable=True, server_default=_NOW), _at("attempted_at", null=True),
+    _text("outcome", null=True), _int("response_status", null=True), _int("duration_ms", null=True), _at("created_at"),
+    _in_tenant(["endpoint_id"], "webhook_endpoints", ["id"]),
+    Index("webhook_deliveries_open_idx", "tenant_id", "endpoint_id", "next_at", postgresql_where=text(_UNSENT)),
+    Index("webhook_deliveries_due_idx", "next_at", postgresql_where=text(_UNSENT)),
+    Index("webhook_deliveries_log_idx", "tenant_id", "endpoint_id", text("created_at desc"), text("id desc")),
+    Index("webhook_deliveries_age_idx", "created_at"),
 )  # fmt: skip

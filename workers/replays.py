@@ -19,7 +19,7 @@ from infra import background, logs, production, queue, replays, settings
 from infra.database import UnitOfWork, rehearsal
 from workers.work import STAGES, failure_of, name
 
-_BATCH = 10
+_BATCH = 20
 _IDLE_S = 1.0
 _SHORTEST_S = 0.005
 _PAUSE_S = 5.0
@@ -49,10 +49,11 @@ def run(stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with background.connected("replayer") as connection:
+                replays.listen(connection)
                 while not stop.is_set():
                     done, wait_s = turn(connection)
                     if not done:
-                        stop.wait(_IDLE_S if wait_s is None else min(max(wait_s, _SHORTEST_S), _IDLE_S))
+                        replays.wait(connection, _IDLE_S if wait_s is None else min(max(wait_s, _SHORTEST_S), _IDLE_S))
         except Exception as error:  # noqa: BLE001 - the next turn goes on where this one was
             logs.warning("replayer_failed", error=type(error).__name__, frames=logs.frames(error))
             stop.wait(_PAUSE_S)
@@ -74,6 +75,7 @@ def turn(connection: Connection) -> tuple[int, float | None]:
         if step.outcome in {"done", "stopped"}:
             logs.info("replay_ended", replay_id=str(step.replay_id), outcome=step.outcome)
     if messages:
+        replays.settle(connection)
         replays.mark_published(connection, queue.publish(messages))
     if not done and (letter := replays.next_shadow(connection, _SHADOW_LEASE_S)) is not None:
         replays.note_shadow(connection, letter, *shadowed(letter))

@@ -157,6 +157,7 @@ create table replays (
     canary_first integer check (canary_first > 0),
     canary_share double precision check (canary_share >= 0 and canary_share < 1),
     canary_passed boolean not null default false,
+    begun boolean not null default false,
     next_at timestamptz not null default now(),
     revision integer not null default 1,
     created_at timestamptz not null default now(),
@@ -329,7 +330,8 @@ create function app.canary_holds(r replays) returns boolean language sql stable 
 
 -- Puts back the next letter of the replay that is due longest. One letter a call, and a call is one transaction.
 -- `outcome`: replayed (then there is a message to send), skipped, waits (for its canary), done, stopped, idle.
--- `wait_s`: until there is something to do again.
+-- `wait_s`: until there is something to do again. Its commit does not wait for the disk: the caller does, once for some
+-- steps, before it sends their messages. What a crash of the server takes back is as if it had not begun.
 create function app.replay_step()
 returns table (outcome text, wait_s double precision, replay_id uuid, tenant_id uuid, job_id uuid, stage text,
                correlation_id text, traceparent text, replay integer)
@@ -343,6 +345,7 @@ declare
     v_holds boolean;
     v_reason text;
 begin
+    perform set_config('synchronous_commit', 'off', true);
     select * into r from replays where state = 'running' and mode = 'execute' and next_at <= clock_timestamp()
         order by next_at limit 1 for update skip locked;
     if not found then
@@ -393,7 +396,9 @@ begin
         where tenant_id = l.tenant_id and id = l.id;
     update replay_letters set outcome = 'replayed', replayed_at = now()
         where replay_id = r.id and tenant_id = l.tenant_id and letter_id = l.id;
-    update replays set next_at = greatest(next_at, clock_timestamp() - interval '100 milliseconds') + make_interval(secs => 1 / rate)
+    -- No letter goes before its time, counted from the first; half a second of being late may be caught up.
+    update replays set next_at = make_interval(secs => 1 / rate) + case when begun then
+            greatest(next_at, clock_timestamp() - interval '500 milliseconds') else clock_timestamp() end, begun = true
         where id = r.id;
     insert into dead_letter_events (tenant_id, id, letter_id, operator_id, action, reason)
         values (l.tenant_id, gen_random_uuid(), l.id, r.operator_id, 'replayed', r.reason);
