@@ -38,6 +38,8 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/auth/reset"),
     ("get", "/v1/errors/{code}"),
     ("post", "/v1/erasures/cancel"),
+    ("post", "/v1/invitations/look"),
+    ("post", "/v1/invitations/accept"),
 }
 WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction")
 SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction")
@@ -315,6 +317,8 @@ def test_what_a_function_may_ask_of_the_user_pool(stack: Stack) -> None:
     removes = {"AdminGetUser", "AdminDeleteUser"}
     assert allowed["ApiFunction"] == removes | {
         "AdminInitiateAuth", "AdminUserGlobalSignOut", "DescribeUserPoolClient",
+        # Invitations that are accepted, and members who are suspended, removed or given another role.
+        "AdminCreateUser", "AdminSetUserPassword", "AdminEnableUser", "AdminDisableUser", "AdminUpdateUserAttributes",
     }  # fmt: skip
     assert allowed["SweeperFunction"] == removes
     assert allowed["BulkFunction"] == {"AdminDeleteUser"}
