@@ -6,19 +6,34 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.rows import dict_row
 
+from domain.errors import Unavailable
 from infra import settings
 from infra.rows import Row
 
+Connection = psycopg.Connection[Row]
+
 
 @contextmanager
-def connected(name: str) -> Iterator[psycopg.Connection[Row]]:
-    """A connection of its own, which the caller may keep. Raises psycopg.OperationalError where there is no server."""
-    with psycopg.connect(
-        settings.relay_database_url(),
-        row_factory=dict_row,
-        autocommit=True,
-        connect_timeout=3,
-        application_name=f"ffp-{name}",
-        options=f"-c lock_timeout=2s -c statement_timeout=10s -c app.release={settings.release()}",
-    ) as connection:
+def connected(name: str) -> Iterator[Connection]:
+    """A connection of its own, which the caller may keep. Raises Unavailable where there is no server, or it ends."""
+    with (
+        available(),
+        psycopg.connect(
+            settings.relay_database_url(),
+            row_factory=dict_row,
+            autocommit=True,
+            connect_timeout=3,
+            application_name=f"ffp-{name}",
+            options=f"-c lock_timeout=2s -c statement_timeout=10s -c app.release={settings.release()}",
+        ) as connection,
+    ):
         yield connection
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Raises Unavailable for a server that is gone or too slow: what was asked for has not been done."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise Unavailable(type(error).__name__) from None

@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any, Literal
 from uuid import UUID
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from domain.dead_letters import (
@@ -23,7 +22,7 @@ from domain.errors import DeadLetterInOtherState, NotFound
 from domain.jobs import QUEUE_OF, TASK_OF, Message
 from domain.pages import Page, Window
 from domain.tenancy import Operator
-from infra import audit
+from infra import audit, background
 from infra.ids import new_id
 from infra.listing import Listing
 from infra.messages import Unreadable, decode
@@ -32,29 +31,33 @@ from infra.rows import Connection, Row
 Taken = Literal["kept", "known", "done", "later"]
 
 
-def take(connection: psycopg.Connection[Row], message_id: str, queue: str, body: str) -> Taken:
-    """Store a message of a dead-letter queue and mark its job dead, in one statement. See app.take_dead_letter."""
+def take(connection: background.Connection, message_id: str, queue: str, body: str) -> Taken:
+    """Store a message of a dead-letter queue and mark its job dead, in one statement. See app.take_dead_letter.
+
+    Raises Unavailable.
+    """
     raw = body.encode("utf-8", "surrogatepass")
     try:
         message = decode(body)
     except Unreadable:
         message = None
-    row = connection.execute(
-        "select app.take_dead_letter(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) as outcome",
-        (
-            message and message.tenant_id,
-            message and message.job_id,
-            message and message.stage,
-            message and message.replay,
-            message_id,
-            queue,
-            len(raw),
-            hashlib.sha256(raw).hexdigest(),
-            raw[:MAX_KEPT_BYTES],
-            message and Jsonb(_envelope(message)),
-            new_id(),
-        ),
-    ).fetchone()
+    given = (
+        message and message.tenant_id,
+        message and message.job_id,
+        message and message.stage,
+        message and message.replay,
+        message_id,
+        queue,
+        len(raw),
+        hashlib.sha256(raw).hexdigest(),
+        raw[:MAX_KEPT_BYTES],
+        message and Jsonb(_envelope(message)),
+        new_id(),
+    )
+    with background.available():
+        row = connection.execute(
+            "select app.take_dead_letter(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) as outcome", given
+        ).fetchone()
     assert row is not None  # noqa: S101 - a function's one value
     outcome: Taken = row["outcome"]
     return outcome

@@ -7,8 +7,7 @@ is down the messages stay, for 14 days.
 import threading
 from typing import Any
 
-import psycopg
-
+from domain.errors import Unavailable
 from infra import background, dead_letters, logs, production, queue
 
 _WAIT_S = 1
@@ -25,8 +24,8 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str,
                 name = record["eventSourceARN"].rpartition(":")[2]
                 if _take(connection, record["messageId"], name, record["body"]):
                     kept.add(record["messageId"])
-    except psycopg.OperationalError as error:
-        logs.error("dead_letters_not_kept", error=type(error).__name__)
+    except Unavailable as error:
+        logs.error("dead_letters_not_kept", reason=str(error.args))
     failed = [each["messageId"] for each in event["Records"] if each["messageId"] not in kept]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
@@ -44,7 +43,7 @@ def run(stop: threading.Event) -> None:
             stop.wait(_PAUSE_S)
 
 
-def _drain(connection: psycopg.Connection[dict[str, Any]], url: str) -> None:
+def _drain(connection: background.Connection, url: str) -> None:
     name = url.rpartition("/")[2]
     while found := queue.receive(url, _WAIT_S):
         for message in found:
@@ -52,13 +51,13 @@ def _drain(connection: psycopg.Connection[dict[str, Any]], url: str) -> None:
                 queue.delete(url, message.receipt_handle)
 
 
-def _take(connection: psycopg.Connection[dict[str, Any]], message_id: str, queue_name: str, body: str) -> bool:
+def _take(connection: background.Connection, message_id: str, queue_name: str, body: str) -> bool:
     """Whether the message may be deleted. One that cannot be stored is no reason to lose the ones after it."""
     try:
         outcome = dead_letters.take(connection, message_id, queue_name, body)
-    except psycopg.OperationalError:
+    except Unavailable:
         raise
-    except psycopg.Error as error:
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it
         logs.error("dead_letter_refused", message_id=message_id, error=type(error).__name__)
         return False
     level = logs.error if outcome == "kept" else logs.info

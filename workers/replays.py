@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
-
 from domain.jobs import LeaseLost, Message
 from domain.replays import SHADOWABLE
 from domain.tenancy import worker_context
@@ -26,11 +24,9 @@ _PAUSE_S = 5.0
 _SHADOW_LEASE_S = 30.0
 _SCHEDULED_S = 45.0  # of a minute: a schedule's run ends before the next one begins
 
-Connection = psycopg.Connection[dict[str, Any]]
-
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
-    """Each minute: works while there is something to do, or will be soon."""
+    """Each minute: works while there is a replay with letters left."""
     production.refuse("replays")
     steps = 0
     end = time.monotonic() + _SCHEDULED_S
@@ -38,9 +34,9 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
         while time.monotonic() < end:
             done, wait_s = turn(connection)
             steps += done
-            if not done and (wait_s is None or wait_s > _IDLE_S):
+            if not done and wait_s is None:
                 break
-            time.sleep(0 if done else max(wait_s or 0, _SHORTEST_S))
+            time.sleep(0 if done else min(max(wait_s or 0, _SHORTEST_S), max(end - time.monotonic(), 0)))
     return {"steps": steps}
 
 
@@ -59,7 +55,7 @@ def run(stop: threading.Event) -> None:
             stop.wait(_PAUSE_S)
 
 
-def turn(connection: Connection) -> tuple[int, float | None]:
+def turn(connection: background.Connection) -> tuple[int, float | None]:
     """As many steps as are due, at most a batch, and their messages. Returns how many, and when the next one is due."""
     done, wait_s, messages = 0, None, []
     while done < _BATCH:

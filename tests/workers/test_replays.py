@@ -283,6 +283,16 @@ def test_the_rate_holds_over_restarts(db: Database, member: Person) -> None:
     assert all((each - at[0]).total_seconds() >= number / 4.0 for number, each in enumerate(at)), at
 
 
+def test_the_schedule_works_as_long_as_letters_are_left(db: Database, member: Person) -> None:
+    """A slow rate is no reason to leave the rest to the next minute."""
+    for _ in range(3):
+        letters.dead(db, member)
+    replay = started(order(rate=0.8))
+    assert replayer.handler({}, None) == {"steps": 4}
+    assert now(replay).state == "done"
+    assert replayer.handler({}, None) == {"steps": 0}
+
+
 def test_a_canary_that_fails_stops_the_rest(db: Database, member: Person, queues: dict[str, str]) -> None:
     made = [letters.dead(db, member) for _ in range(4)]
     replay = started(order(canary=Canary(2, 0.5)))
