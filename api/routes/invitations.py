@@ -151,7 +151,7 @@ def get_invitation(invitation_id: UUID, user: TenantUser) -> InvitationBody:
 )
 def resend_invitation(invitation_id: UUID, user: TenantUser) -> InvitationBody:
     """With the full time again, also where it had expired. At most three at once."""
-    throttle.take("invitation-resend", str(invitation_id), _RESEND)
+    throttle.take("invitation-resend", f"{user.tenant_id} {invitation_id}", _RESEND)
     with unit_of_work(user) as uow:
         invitation, job = invitations.resend(uow, invitation_id)
     publish_all(user, [job])
