@@ -46,6 +46,9 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.InvitationDecided: 409,
     errors.LastOwner: 409,
     errors.MembershipEnded: 409,
+    errors.TooManyWebhooks: 409,
+    errors.WebhookDisabled: 409,
+    errors.WebhookUrlRefused: 422,
     errors.InvitationNotOpen: 410,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
@@ -175,6 +178,9 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.reasons]
     if isinstance(error, errors.WeakPassword):
         details = [ProblemDetail(pointer=error.pointer, code=f, message=PASSWORD_RULES[f]) for f in error.faults]
+    if isinstance(error, errors.WebhookUrlRefused):
+        message = "Give https://, a public host name in ASCII, and no port, credentials or fragment."
+        details = [ProblemDetail(pointer="/url", code=error.reason, message=message)]
     if isinstance(error, errors.UnsafeEdit):
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.ConsentRequired):

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 MODULES: dict[str, tuple[str, ...]] = {
     "assessments": ("assessments", "fhir"),
     "auth": ("auth", "registration"),
-    "business": ("business", "members", "invitations", "audit", "member_rights"),
+    "business": ("business", "members", "invitations", "audit", "member_rights", "webhooks"),
     "erasures": ("erasures",),
     "errors": ("errors",),
     "events": ("events",),

@@ -211,6 +211,26 @@ class SecondOperatorNeeded(DomainError):
     detail = "Somebody else has to confirm this replay: you have ordered it."
 
 
+class TooManyWebhooks(DomainError):
+    code = "too_many_webhooks"
+    detail = "The business has as many webhooks as it can. Delete one that is not needed any more."
+
+
+class WebhookDisabled(DomainError):
+    code = "webhook_disabled"
+    detail = "The webhook is disabled. Enable it first."
+
+
+class WebhookUrlRefused(DomainError):
+    """`reason` is one of `too_long`, `malformed`, `not_https`, `credentials`, `fragment`, `port`, `host`."""
+
+    code = "webhook_url_refused"
+    detail = "Nothing can be sent to this address. `errors` names the reason."
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
 class Unavailable(DomainError):
     """The outside (database, pool) cannot serve now; what was asked for is not confirmed."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-Kind = Literal["referral", "program_ready", "program_to_review", "program_rejected"]
+Kind = Literal["referral", "program_ready", "program_to_review", "program_rejected", "webhook_disabled"]
 
 # kind -> title, text
 TEXTS: dict[Kind, tuple[str, str]] = {
@@ -19,12 +19,16 @@ TEXTS: dict[Kind, tuple[str, str]] = {
         "A program was not released",
         "A clinician looked at the new program and did not release it. The clinic will be in touch.",
     ),
+    "webhook_disabled": (
+        "A webhook was disabled",
+        "A receiver of webhooks is gone or has failed for days. Mend it, enable it again, and replay what is missing.",
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`subject_type` is `program` or `assessment`; `read_at` is None until its addressee has read it."""
+    """`subject_type` is `program`, `assessment` or `webhook`; `read_at` is None until its addressee has read it."""
 
     id: UUID
     kind: Kind

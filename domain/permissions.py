@@ -85,6 +85,17 @@ ALLOWED: dict[str, frozenset[str]] = {
     "get_member_export": OWNERS,
     "download_member_export": OWNERS,
     "restore_member": OWNING_ROLES,
+    # webhooks
+    "create_webhook": OWNING_ROLES,
+    "list_webhooks": OWNING_ROLES,
+    "get_webhook": OWNING_ROLES,
+    "change_webhook": OWNING_ROLES,
+    "delete_webhook": OWNING_ROLES,
+    "rotate_webhook": OWNING_ROLES,
+    "test_webhook": OWNING_ROLES,
+    "list_webhook_deliveries": OWNING_ROLES,
+    "resend_webhook_delivery": OWNING_ROLES,
+    "replay_webhook": OWNING_ROLES,
     # the audit log
     "list_audit": OWNING_ROLES,
     "list_my_audit": PEOPLE,

@@ -30,11 +30,13 @@ from domain.records import (
 from domain.rights import Asked, Consent, Document, Erasure, Export, Profile
 from domain.safety.rules import RedFlagRules
 from domain.tenancy import Actor, Context, Operator
+from domain.webhooks import Delivery, Endpoint
 
 if TYPE_CHECKING:
     from domain.failures import Failure
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.programs.library import Library
+    from domain.services.webhooks import Wanted as WantedWebhook
 
 
 class Assessments(Protocol):
@@ -198,6 +200,28 @@ class Invitations(Protocol):
 
     def revoke_of(self, user_id: UUID | None) -> None:
         """What somebody who leaves has still open."""
+        ...
+
+
+class Webhooks(Protocol):
+    def count(self) -> int:
+        """How many endpoints there are; nobody else adds one before this unit ends."""
+        ...
+
+    def read(self, endpoint_id: UUID) -> Endpoint: ...
+
+    def add(self, endpoint_id: UUID, wanted: "WantedWebhook", sealed: bytes) -> Endpoint: ...
+
+    def change(self, endpoint_id: UUID, revision: int, wanted: "WantedWebhook") -> Endpoint | None:
+        """None where it is not there in this revision."""
+        ...
+
+    def add_test(self, endpoint_id: UUID, delivery_id: UUID) -> Delivery: ...
+
+    def resend(self, endpoint_id: UUID, delivery_id: UUID) -> Delivery: ...
+
+    def replay(self, endpoint_id: UUID, since: datetime, until: datetime) -> int:
+        """How many there were."""
         ...
 
 
@@ -398,3 +422,5 @@ class UnitOfWork(Protocol):
     def members(self) -> Members: ...
     @property
     def emails(self) -> Emails: ...
+    @property
+    def webhooks(self) -> Webhooks: ...

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from infra.dead_letters import DeadLetterRepository
     from infra.operations import OperatorsJobs
     from infra.replays import ReplayRepository
+    from infra.webhooks import WebhookRepository
 
 ActorT = TypeVar("ActorT", bound=Actor)
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
@@ -169,6 +170,12 @@ class UnitOfWork:
     @cached_property
     def emails(self) -> EmailRepository:
         return EmailRepository(self._connection)
+
+    @cached_property
+    def webhooks(self) -> "WebhookRepository":
+        from infra.webhooks import WebhookRepository  # noqa: PLC0415 - few ask for them
+
+        return WebhookRepository(self._connection)
 
     @cached_property
     def templates(self) -> TemplateRepository:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # `worker` is a Celery process of a fleet or a laptop, `sqs` a Lambda function on one queue.
-Door = Literal["api", "worker", "sqs", "relay", "sweeper", "dead_letters", "replays", "migrate"]
+Door = Literal["api", "worker", "sqs", "relay", "sweeper", "dead_letters", "replays", "webhooks", "migrate"]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
 
@@ -101,6 +101,21 @@ _ALL = (
         "FFP_QUEUE_BULK_URL", "The SQS queue of exports, erasures and imports.", needed_by=("api", "worker", "relay")
     ),
     Setting("FFP_QUEUE_NOTIFICATIONS_URL", "The SQS queue of e-mails to send.", needed_by=("api", "worker", "relay")),
+    Setting("FFP_QUEUE_WEBHOOKS_URL", "The SQS queue of webhooks to post. Not set: none are sent."),
+    Setting("FFP_QUEUE_WEBHOOK_RESULTS_URL", "The SQS queue on which their sender tells how it went."),
+    Setting(
+        "FFP_WEBHOOK_KEY",
+        "Seals the secrets of webhooks, 32 characters or more. Not set: made from FFP_DATABASE_URL, where FFP_ENV is"
+        " local alone. Another key: every secret has to be rotated.",
+        secret=True,
+    ),
+    Setting("FFP_WEBHOOK_LEASE_S", "How long a webhook is under way until it is taken for lost.", "120", "seconds"),
+    Setting(
+        "FFP_WEBHOOK_ALLOW_PRIVATE",
+        "`on`: webhooks may go to this machine and private networks, by http and to any port. Only where FFP_ENV is"
+        " local.",
+        "off",
+    ),
     Setting(
         "FFP_MAIL_FROM",
         "Who e-mails are from, of an identity that SES has verified.",

@@ -16,6 +16,7 @@ from infra.declared import SETTINGS, Door
 
 STRICT = ("staging", "prod")
 _CURSOR_KEY_LENGTH = 16
+_WEBHOOK_KEY_LENGTH = 32
 # As AWS makes them; those of its documentation end with EXAMPLE, and emulators take any word.
 _ACCESS_KEY = re.compile(r"A[KS]IA[A-Z0-9]{12,}(?<!EXAMPLE)")
 _ANY = "0.0.0.0"  # noqa: S104 # nosec B104 # refused, not listened on
@@ -130,6 +131,14 @@ def _log_format(value: str) -> str | None:
     return None if value == "json" else "must be json: lines for a terminal cannot be searched"
 
 
+def _off(value: str) -> str | None:
+    return None if value == "off" else "must be off: others could reach our own network through us"
+
+
+def _webhook_key(value: str) -> str | None:
+    return None if len(value) >= _WEBHOOK_KEY_LENGTH else f"must have {_WEBHOOK_KEY_LENGTH} characters or more"
+
+
 # A pattern of names, and what it says to a value: a reason, or nothing.
 _CHECKS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     (r"FFP_(\w+_)?DATABASE_URL", _database),
@@ -138,4 +147,6 @@ _CHECKS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
     ("FFP_CURSOR_KEY", _cursor_key),
     ("AWS_ACCESS_KEY_ID", _access_key),
     ("FFP_LOG_FORMAT", _log_format),
+    ("FFP_WEBHOOK_ALLOW_PRIVATE", _off),
+    ("FFP_WEBHOOK_KEY", _webhook_key),
 )

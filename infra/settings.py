@@ -5,13 +5,17 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from urllib.parse import urlsplit
 
 from infra.declared import ENVIRONMENTS, SETTINGS
 
 QUEUES = ("scoring", "generation", "bulk", "notifications")
+# Between the dispatcher of webhooks, which has the database, and their sender, which has the internet.
+WEBHOOK_QUEUES = ("webhooks", "webhook_results")
 # The single-page application's development server and its preview of a build.
 _LOCAL_ORIGINS = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:4173,http://127.0.0.1:4173"
 _QUOTA = re.compile(r"(\w+)=([1-9][0-9]{0,4})/([1-9][0-9]{0,4})/([1-9][0-9]{0,4})")
+_WEBHOOK_KEY_LENGTH = 32
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -294,6 +298,38 @@ def relay_grace_s() -> float:
 def republish_after_s() -> float:
     """After how long without an end the sweeper takes a published message for lost and sends it again."""
     return _seconds("FFP_REPUBLISH_AFTER_S")
+
+
+@dataclass(frozen=True)
+class WebhookQueues:
+    to_send: str
+    results: str
+
+
+def webhook_queues() -> WebhookQueues | None:
+    """URLs; None where no webhooks are sent."""
+    to_send, results = (_given(f"FFP_QUEUE_{each.upper()}_URL") for each in WEBHOOK_QUEUES)
+    return WebhookQueues(to_send, results) if to_send and results else None
+
+
+def webhook_key() -> bytes:
+    """Seals the secrets of webhooks as they lie in the database."""
+    given = _given("FFP_WEBHOOK_KEY")
+    if given is None and environment() == "local":
+        url = database_url()
+        return (urlsplit(url).password or url).encode()  # the port may be another one tomorrow
+    if given is None or len(given) < _WEBHOOK_KEY_LENGTH:
+        raise SettingMissing(f"FFP_WEBHOOK_KEY must have {_WEBHOOK_KEY_LENGTH} characters or more")
+    return given.encode()
+
+
+def webhook_lease_s() -> float:
+    """Longer than the sender's queue ever is."""
+    return _seconds("FFP_WEBHOOK_LEASE_S")
+
+
+def webhook_allow_private() -> bool:
+    return _given("FFP_WEBHOOK_ALLOW_PRIVATE") == "on" and environment() == "local"
 
 
 def relay_in_worker() -> bool:

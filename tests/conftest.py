@@ -227,7 +227,7 @@ def queue_environment(urls: dict[str, str]) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in settings.QUEUES},
+        **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in (*settings.QUEUES, *settings.WEBHOOK_QUEUES)},
         "FFP_BUCKET_EXPORTS": EXPORTS,
     }
 

@@ -8,7 +8,7 @@ from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
 from infra import database, logs, production, settings
-from workers import dead_letters, replays
+from workers import dead_letters, replays, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
@@ -34,6 +34,9 @@ def _ready(**_: object) -> None:
         threading.Thread(target=_loop, name="relay", daemon=True).start()
         threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
         threading.Thread(target=replays.run, name="replayer", args=(_stop,), daemon=True).start()
+    if settings.relay_in_worker() and settings.webhook_queues() is not None:
+        threading.Thread(target=webhooks.run, name="webhooks", args=(_stop,), daemon=True).start()
+        threading.Thread(target=webhook_sender.run, name="webhook-sender", args=(_stop,), daemon=True).start()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]

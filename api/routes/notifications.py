@@ -56,6 +56,8 @@ def notification_body(notification: Notification) -> NotificationBody:
 def _href(about: Notification) -> str | None:
     if about.kind == "program_rejected":
         return None
+    if about.subject_type == "webhook":
+        return f"/v1/business/webhooks/{about.subject_id}"
     if about.subject_type == "assessment":
         return f"/v1/assessments/{about.subject_id}/result"
     return f"/v1/programs/{about.subject_id}"

@@ -9,7 +9,7 @@ from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool
 from infra.local.postgres import EmbeddedPostgres
-from infra.settings import QUEUES
+from infra.settings import QUEUES, WEBHOOK_QUEUES
 
 # Seconds where a number. Short, so that on a laptop a killed worker's job is taken over while one watches. Each may be
 # set in the environment of `ffp up`, as may everything else listed here.
@@ -23,6 +23,7 @@ TUNABLES = {
     "FFP_WEB_URL": "http://localhost:5173",
     "FFP_ERASURE_DELAY_S": "2592000",
     "FFP_EVEN_ANSWER_S": "0.25",
+    "FFP_WEBHOOK_ALLOW_PRIVATE": "off",
     # Demos and tests sign in more often than people.
     "FFP_AUTH_QUOTAS": "login=300/1000/60 register=100/1000/60 confirm=100/1000/60 resend=100/1000/60"
     " forgot=100/1000/60 reset=100/1000/60 refresh=300/1000/60",
@@ -65,7 +66,7 @@ def stack_environment(
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_EC2_METADATA_DISABLED": "true",
-        **{f"FFP_QUEUE_{name.upper()}_URL": queues[name] for name in QUEUES},
+        **{f"FFP_QUEUE_{name.upper()}_URL": queues[name] for name in (*QUEUES, *WEBHOOK_QUEUES)},
         "FFP_BUCKET_EXPORTS": EXPORTS,
         "FFP_COGNITO_ENDPOINT_URL": endpoint,
         "FFP_COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.pool_id}",

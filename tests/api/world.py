@@ -183,6 +183,8 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     suspended, leaving = world.people["acme suspended"], world.people["acme leaving"]
     post(f"business/members/{suspended.context.user_id}/suspend", owner)
     post("me/erasure", leaving, {"confirm": "erase"})
+    hook = post("business/webhooks", owner, {"url": "https://hooks.example.com/acme"})
+    tested = post(f"business/webhooks/{hook['id']}/test", owner)
     exports = did(api.get("/v1/me/exports", headers=member.headers))["items"]
     told = did(api.get("/v1/notifications", headers=member.headers))["items"]
     world.records = {
@@ -191,6 +193,8 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
         "program_id": [programs[1], programs[0]],
         "notification_id": [told[0]["id"]],
         "export_id": [exports[0]["id"]],
+        "webhook_id": [hook["id"]],
+        "delivery_id": [tested["id"]],
         "invitation_id": [invited["results"][0]["invitation_id"]],
         "template_id": ["acme-intake"],
         "user_id": [str(each.context.user_id) for each in (member, suspended, leaving)],

@@ -64,6 +64,12 @@ DEFINERS = {
     "return_token",
     "sweep_buckets",
     "take_token",
+    # An event may be anybody's work, the dispatcher sends those of every tenant, and nobody but who runs a business
+    # sees its endpoints.
+    "claim_webhooks",
+    "note_webhook",
+    "prune_webhooks",
+    "tell_webhooks",
 }
 
 
@@ -136,6 +142,8 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "tenants_limit": ["ffp_ops"],
         "tenants_named": ["ffp_ops", "ffp_owner"],
         "tenants_withdraw": ["ffp_owner"],
+        "webhook_deliveries_owner": ["ffp_owner"],
+        "webhook_endpoints_owner": ["ffp_owner"],
     }
 
 

@@ -1,0 +1,59 @@
+"""The sender of webhooks: posts what is on its queue, and tells how it went. It has the internet, and no database: on
+AWS a function outside the VPC, with neither a secret nor a network that leads to one.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from infra import http_sender, logs, queue, settings, webhook_queue
+from infra.webhook_queue import Result
+
+_WAIT_S = 1
+_PAUSE_S = 5.0
+_AT_ONCE = 10  # messages of one receive: a slow receiver holds up nobody else's
+
+
+def run(stop: threading.Event) -> None:
+    """Until `stop`. Nothing that fails here ends it."""
+    queues = settings.webhook_queues()
+    if queues is None:
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as posts:
+        while not stop.is_set():
+            try:
+                list(posts.map(lambda message: _take(queues.to_send, message), queue.receive(queues.to_send, _WAIT_S)))
+            except Exception as error:  # noqa: BLE001 - the queue is down: what is on it stays there
+                logs.warning("webhook_sender_failed", error=type(error).__name__, frames=logs.frames(error))
+                stop.wait(_PAUSE_S)
+
+
+def _take(url: str, message: queue.Received) -> None:
+    """A message is gone only once it has been told how it went."""
+    if _tried(message.body):
+        queue.delete(url, message.receipt_handle)
+
+
+def _tried(text: str) -> bool:
+    """Whether the message is done with. What is too old is left to another attempt."""
+    letter = webhook_queue.letter(text)
+    if letter is None:
+        return True
+    posted = http_sender.post(
+        letter.url, letter.headers, letter.body.encode(), allow_private=settings.webhook_allow_private()
+    )
+    try:
+        webhook_queue.tell(
+            Result(
+                letter.tenant_id,
+                letter.delivery_id,
+                letter.attempt,
+                letter.tries,
+                posted.outcome,
+                posted.status,
+                posted.duration_ms,
+            )
+        )
+    except Exception as error:  # noqa: BLE001 - it comes back, and is posted again under the same webhook-id
+        logs.warning("webhook_result_not_told", error=type(error).__name__)
+        return False
+    return True
