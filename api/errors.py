@@ -170,8 +170,21 @@ def _http(code: str, details: Sequence[ProblemDetail] = (), headers: Mapping[str
 def _domain(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.DomainError)  # noqa: S101 # nosec B101 # registered for this class
     status = STATUS_OF[type(error)]
-    details: list[ProblemDetail] = []
+    details = _details(error)
     headers: dict[str, str] = {}
+    if isinstance(error, errors.AlreadySubmitted):
+        headers["Location"] = f"/v1/jobs/{error.job_id}"
+    if isinstance(error, errors.TooManyRequests):
+        headers |= {"Retry-After": str(error.retry_after_s)} | rates.fields(error.allowance)
+    if isinstance(error, errors.Unavailable | errors.RequestInFlight):
+        headers["Retry-After"] = "1"
+    if isinstance(error, errors.Unavailable):
+        logs.warning("unavailable", reason=str(error.args))
+    return problem(error.code, status, title_of(error.code), str(error), details, **headers)
+
+
+def _details(error: errors.DomainError) -> list[ProblemDetail]:
+    details: list[ProblemDetail] = []
     if isinstance(error, errors.InvalidAnswers):
         details = [ProblemDetail(pointer=i.pointer, code=i.code, message=i.message) for i in error.issues]
     if isinstance(error, templates.Refused):
@@ -185,15 +198,7 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.ConsentRequired):
         details = [ProblemDetail(pointer=f"/{error.document}", code=error.version, message="Consent to this version.")]
-    if isinstance(error, errors.AlreadySubmitted):
-        headers["Location"] = f"/v1/jobs/{error.job_id}"
-    if isinstance(error, errors.TooManyRequests):
-        headers |= {"Retry-After": str(error.retry_after_s)} | rates.fields(error.allowance)
-    if isinstance(error, errors.Unavailable | errors.RequestInFlight):
-        headers["Retry-After"] = "1"
-    if isinstance(error, errors.Unavailable):
-        logs.warning("unavailable", reason=str(error.args))
-    return problem(error.code, status, title_of(error.code), str(error), details, **headers)
+    return details
 
 
 def _http_problem(_: Request, error: Exception) -> JSONResponse:

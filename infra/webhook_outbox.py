@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 
 from domain.webhooks import TRIES
-from infra import webhook_secrets
+from infra import logs, webhook_secrets
 from infra.rows import Row
 from infra.webhook_queue import Result
 
@@ -34,24 +34,22 @@ class Due:
 def claim(connection: Connection, limit: int, lease_s: float) -> list[Due]:
     """What is due, and now under way for `lease_s`."""
     rows = connection.execute("select * from app.claim_webhooks(%s, %s, %s, %s)", (limit, _WINDOW, lease_s, TRIES))
-    return [
-        Due(
-            row["tenant_id"],
-            row["id"],
-            row["type"],
-            row["subject_id"],
-            row["created_at"],
-            row["attempt"],
-            row["tries"],
-            row["url"],
-            [
-                webhook_secrets.unseal(row["tenant_id"], row["endpoint_id"], sealed)
-                for sealed in (row["secret"], row["previous_secret"])
-                if sealed is not None
-            ],
-        )
-        for row in rows
-    ]
+    return [due for row in rows if (due := _due(row)) is not None]
+
+
+def _due(row: Row) -> Due | None:
+    """None where its secret cannot be read: it fails in time, and keeps nobody else's waiting."""
+    try:
+        secrets = [
+            webhook_secrets.unseal(row["tenant_id"], row["endpoint_id"], sealed)
+            for sealed in (row["secret"], row["previous_secret"])
+            if sealed is not None
+        ]
+    except webhook_secrets.Unreadable:
+        logs.error("webhook_secret_unreadable", endpoint_id=str(row["endpoint_id"]), tenant_id=str(row["tenant_id"]))
+        return None
+    names = ("tenant_id", "id", "type", "subject_id", "created_at", "attempt", "tries", "url")
+    return Due(**{name: row[name] for name in names}, secrets=secrets)
 
 
 def note(connection: Connection, result: Result, next_s: float | None) -> str:

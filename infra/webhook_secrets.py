@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from domain.errors import Unavailable
 from infra import settings
 
 if TYPE_CHECKING:
@@ -14,10 +15,19 @@ _FORM = b"\x01"
 _NONCE_BYTES = 12
 
 
+class Unreadable(Exception):
+    """The secret has to be rotated."""
+
+
 def _cipher() -> "AESGCM":
+    """Raises Unavailable where there is no key: then there are no webhooks here."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - no other request needs it
 
-    return AESGCM(hashlib.sha256(b"ffp webhook " + settings.webhook_key()).digest())
+    try:
+        key = settings.webhook_key()
+    except settings.SettingMissing as error:
+        raise Unavailable(str(error)) from None
+    return AESGCM(hashlib.sha256(b"ffp webhook " + key).digest())
 
 
 def seal(tenant_id: UUID, endpoint_id: UUID, secret: bytes) -> bytes:
@@ -26,9 +36,14 @@ def seal(tenant_id: UUID, endpoint_id: UUID, secret: bytes) -> bytes:
 
 
 def unseal(tenant_id: UUID, endpoint_id: UUID, sealed: bytes) -> bytes:
-    """Raises cryptography.exceptions.InvalidTag for what was sealed for another endpoint, or with another key."""
+    """Raises Unreadable for what was sealed for another endpoint, or with another key."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
     nonce = sealed[1 : 1 + _NONCE_BYTES]
-    return _cipher().decrypt(nonce, sealed[1 + _NONCE_BYTES :], _of(tenant_id, endpoint_id))
+    try:
+        return _cipher().decrypt(nonce, sealed[1 + _NONCE_BYTES :], _of(tenant_id, endpoint_id))
+    except InvalidTag:
+        raise Unreadable from None
 
 
 def _of(tenant_id: UUID, endpoint_id: UUID) -> bytes:

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from cryptography.exceptions import InvalidTag
 from httpx2 import Response
 from starlette.testclient import TestClient
 
@@ -57,8 +56,18 @@ def test_a_secret_is_shown_once_and_lies_sealed(api_alone: TestClient, owner: Pe
     [row] = db.rows("select secret from webhook_endpoints")
     assert secret not in row["secret"]
     assert webhook_secrets.unseal(owner.tenant_id, UUID(made["id"]), row["secret"]) == secret
-    with pytest.raises(InvalidTag):  # what is copied to another row opens nothing
+    with pytest.raises(webhook_secrets.Unreadable):  # what is copied to another row opens nothing
         webhook_secrets.unseal(owner.tenant_id, uuid4(), row["secret"])
+
+
+def test_without_a_key_there_are_none(
+    api_alone: TestClient, owner: Person, monkeypatch: pytest.MonkeyPatch, db: Database
+) -> None:
+    monkeypatch.setenv("FFP_ENV", "dev")
+    assert_problem(api_alone.post(AT, json={"url": URL}, headers=owner.headers), 503, "unavailable")
+    assert db.value("select count(*) from webhook_endpoints") == 0
+    monkeypatch.setenv("FFP_WEBHOOK_KEY", "0123456789abcdef0123456789abcdef")
+    add(api_alone, owner)
 
 
 def test_a_new_secret_keeps_the_one_before_for_a_day(api_alone: TestClient, owner: Person, db: Database) -> None:

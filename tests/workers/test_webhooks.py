@@ -125,6 +125,15 @@ def test_for_a_day_both_secrets_sign(db: Database, owner: Person, receiver: Rece
     verified(receiver.got[1], newer)
 
 
+def test_a_secret_that_cannot_be_read_keeps_nobody_waiting(db: Database, owner: Person, receiver: Receiver) -> None:
+    broken, whole = endpoint(db, owner, receiver.url("/broken")), endpoint(db, owner, receiver.url())
+    db.rows("update webhook_endpoints set secret = (select secret from webhook_endpoints where id = %s)", whole)
+    lost, arrives = asked_for(owner, broken), asked_for(owner, whole)
+    turn()
+    assert [got.id for got in receiver.got] == [str(arrives)]
+    assert delivery(db, lost)["status"] == "sending"
+
+
 def test_what_fails_comes_again_under_the_same_id(db: Database, owner: Person) -> None:
     with receiving(status(500), status(302, Location="http://127.0.0.1/"), status(200)) as receiver:
         made = asked_for(owner, endpoint(db, owner, receiver.url()))
