@@ -54,7 +54,7 @@ def test_stack_json_says_all_there_is_to_know_and_is_private(directory: Path):
     users = content["demo_users"]
     assert all(set(user) == {"email", "password", "role", "tenant_id"} for user in users)
     assert len({user["tenant_id"] for user in users if user["tenant_id"]}) == 3
-    assert [user["tenant_id"] for user in users if user["role"] == "operator"] == [None]
+    assert [user["tenant_id"] for user in users if user["role"] == "operator"] == [None, None]
     pids = content["pids"]
     found = {name: identity.pid for name, identity in running(directory).items() if identity}
     assert [pids["postgres"], pids["emulator"], pids["api"], *pids["workers"]] == list(found.values())
