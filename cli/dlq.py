@@ -7,8 +7,9 @@ import typer
 
 from cli import replays
 from cli.incident import report
-from cli.jobs import Kind, Stage, Tenant, attempts_table
-from cli.operations import Api, Execute, Limit, Output, Reason, facts, moment, operators, rows, say
+from cli.jobs import Kind, Stage, Tenant
+from cli.letters import groups_table, letter_parts, letters_table, look_parts
+from cli.operations import Api, Execute, Limit, Output, Reason, moment, operators, rows, say
 
 app = typer.Typer(help="Dead letters: what died and why; replay, discard, restore, export.", no_args_is_help=True)
 
@@ -21,44 +22,6 @@ Release = Annotated[str | None, typer.Option(help="The release that failed.")]
 Replayed = Annotated[int | None, typer.Option("--replayed", min=0, help="Replayed exactly this often.")]
 Since = Annotated[str | None, typer.Option("--from", help="Last seen at this time or later, RFC 3339.")]
 Until = Annotated[str | None, typer.Option("--to", help="Last seen before this time, RFC 3339.")]
-_COLUMNS = "letter, tenant, kind, stage, error, group, state, >seen, >replays, last seen"
-
-
-def _row(letter: dict[str, Any]) -> list[Any]:
-    return [
-        letter["id"],
-        letter["tenant"],
-        letter["kind"],
-        letter["stage"],
-        letter["error_class"] or letter["error_code"],
-        letter["fingerprint"],
-        letter["state"],
-        letter["times_seen"],
-        letter["replays"],
-        moment(letter["last_seen_at"]),
-    ]
-
-
-def letters_table(found: list[dict[str, Any]], title: str | None = None) -> Any:
-    return rows(_COLUMNS, [_row(letter) for letter in found], title, "No dead letters.")
-
-
-def groups_table(found: list[dict[str, Any]]) -> Any:
-    cells = [
-        [
-            each["value"],
-            each["state"],
-            each["open"],
-            each["letters"],
-            each["tenants"],
-            moment(each["first_seen_at"]),
-            moment(each["last_seen_at"]),
-            each["label"] + (f" (reopened in {each['reopened_in']})" if each["state"] == "reopened" else ""),
-        ]
-        for each in found
-    ]
-    headings = "group, state, >open, >letters, >tenants, first seen, last seen, what"
-    return rows(headings, cells, "Groups", "No dead letters.")
 
 
 @operators(app)
@@ -120,25 +83,7 @@ def show(
     found = api.get(f"dead-letters/{letter}")
     if reveal is not None:
         found["revealed"] = api.post(f"dead-letters/{letter}/reveal", {"reason": reveal})["message"]
-    say(found, output, lambda: _shown(found))
-
-
-def _shown(letter: dict[str, Any]) -> list[Any]:
-    names = "id tenant tenant_id job_id kind stage queue error_code error_class state resolution times_seen replays"
-    parts = [facts(letter, names + " release fingerprint correlation_id first_seen_at last_seen_at")]
-    parts.append(rows("stack", [[frame] for frame in letter["frames"] or []], nothing="No stack."))
-    parts.append(attempts_table(letter["attempts"]))
-    messages = [
-        [m["message_id"], m["queue"], m["size"], moment(m["arrived_at"]), m["payload"]] for m in letter["messages"]
-    ]
-    parts.append(rows("message, queue, >bytes, arrived, payload", messages, "Messages", "It died without a message."))
-    events = [
-        [moment(each["at"]), each["action"], each["operator_id"][:8], each["reason"]] for each in letter["events"]
-    ]
-    parts.append(rows("at, what, by, why", events, "What was done", "Nothing was done about it yet."))
-    if letter.get("revealed"):
-        parts.append(rows("as it came", [[letter["revealed"]["text"]]]))
-    return parts
+    say(found, output, lambda: letter_parts(found))
 
 
 @operators(app)
@@ -210,7 +155,7 @@ def replay(
     }
     look = api.post("replays", order)
     if not (shadow or execute):
-        say(look, output, lambda: _look(look))
+        say(look, output, lambda: look_parts(look))
         return
     count = look["count"] if expected_count is None else expected_count
     made = api.post("replays", order | {"mode": "shadow" if shadow else "execute", "expected_count": count})
@@ -223,18 +168,6 @@ def replay(
         if output == "table":
             say(ended, output, lambda: replays.letters_table(ended["items"]))
     replays.finish(ended, output)
-
-
-def _look(look: dict[str, Any]) -> list[Any]:
-    shares = [[each["kind"], each["tenant"], each["count"]] for each in look["shares"]]
-    said = f"A dry run: {look['count']} found, {look['taken']} would be replayed. Repeat with --shadow or --execute."
-    if look["over_limit"]:
-        said += f" {look['over_limit']} of them need a second operator: `ffp replays confirm`."
-    return [
-        rows("kind, tenant, >letters", shares, "Found", "No dead letter is found."),
-        letters_table(look["sample"], "The oldest"),
-        said,
-    ]
 
 
 def _each(api: Api, action: str, letters: list[str], reason: str, execute: bool, output: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.dlq import groups_table
+from cli.letters import groups_table
 from cli.operations import Api, Output, moment, rows, say
 from cli.queues import queues_table
 from cli.replays import replays_table
