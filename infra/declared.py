@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 # `worker` is a Celery process of a fleet or a laptop, `sqs` a Lambda function on one queue.
-Door = Literal["api", "worker", "sqs", "relay", "sweeper", "dead_letters", "replays", "webhooks", "migrate"]
+Door = Literal[
+    "api", "worker", "sqs", "relay", "sweeper", "dead_letters", "replays", "webhooks", "webhook_sender", "migrate"
+]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
 
@@ -41,7 +43,7 @@ _ALL = (
         "FFP_RELAY_DATABASE_URL",
         "PostgreSQL as ffp_relay: job metadata of every tenant, nothing else.",
         secret=True,
-        needed_by=("relay", "sweeper", "dead_letters", "replays"),
+        needed_by=("relay", "sweeper", "dead_letters", "replays", "webhooks"),
     ),
     Setting(
         "FFP_OPS_DATABASE_URL",
@@ -101,13 +103,25 @@ _ALL = (
         "FFP_QUEUE_BULK_URL", "The SQS queue of exports, erasures and imports.", needed_by=("api", "worker", "relay")
     ),
     Setting("FFP_QUEUE_NOTIFICATIONS_URL", "The SQS queue of e-mails to send.", needed_by=("api", "worker", "relay")),
-    Setting("FFP_QUEUE_WEBHOOKS_URL", "The SQS queue of webhooks to post. Not set: none are sent."),
-    Setting("FFP_QUEUE_WEBHOOK_RESULTS_URL", "The SQS queue on which their sender tells how it went."),
+    Setting(
+        "FFP_QUEUE_WEBHOOKS_URL",
+        "The SQS queue of webhooks to post. Not set: none are sent.",
+        needed_by=("webhooks", "webhook_sender"),
+    ),
+    Setting(
+        "FFP_QUEUE_WEBHOOK_RESULTS_URL",
+        "The SQS queue on which their sender tells how it went.",
+        needed_by=("webhooks", "webhook_sender"),
+    ),
     Setting(
         "FFP_WEBHOOK_KEY",
         "Seals the secrets of webhooks, 32 characters or more. Not set: made from FFP_DATABASE_URL, where FFP_ENV is"
         " local alone. Another key: every secret has to be rotated.",
         secret=True,
+    ),
+    Setting(
+        "FFP_WEBHOOK_KEY_ARN",
+        "The Secrets Manager secret that has this key, where no variable is to hold it.",
     ),
     Setting("FFP_WEBHOOK_LEASE_S", "How long a webhook is under way until it is taken for lost.", "120", "seconds"),
     Setting(

@@ -323,6 +323,11 @@ def webhook_key() -> bytes:
     return given.encode()
 
 
+def webhook_key_arn() -> str | None:
+    """The secret of Secrets Manager with the key in it; None: webhook_key() is it."""
+    return _given("FFP_WEBHOOK_KEY_ARN")
+
+
 def webhook_lease_s() -> float:
     """Longer than the sender's queue ever is."""
     return _seconds("FFP_WEBHOOK_LEASE_S")

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from domain.errors import Unavailable
@@ -23,11 +24,27 @@ def _cipher() -> "AESGCM":
     """Raises Unavailable where there is no key: then there are no webhooks here."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - no other request needs it
 
+    arn = settings.webhook_key_arn()
     try:
-        key = settings.webhook_key()
+        key = _kept_key(arn) if arn else settings.webhook_key()
     except settings.SettingMissing as error:
         raise Unavailable(str(error)) from None
     return AESGCM(hashlib.sha256(b"ffp webhook " + key).digest())
+
+
+@cache
+def _kept_key(arn: str) -> bytes:
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    config = Config(connect_timeout=2, read_timeout=3)
+    client: Any = boto3.client("secretsmanager", region_name=settings.queues().region, config=config)
+    try:
+        key: str = client.get_secret_value(SecretId=arn)["SecretString"]
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable(type(error).__name__) from None
+    return key.encode()
 
 
 def seal(tenant_id: UUID, endpoint_id: UUID, secret: bytes) -> bytes:

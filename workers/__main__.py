@@ -8,6 +8,7 @@ from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
 from infra import database, logs, production, settings
+from infra.declared import Door
 from workers import dead_letters, replays, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
@@ -46,7 +47,8 @@ def _shutdown(**_: object) -> None:
 
 
 if __name__ == "__main__":
-    production.refuse("worker", *(("relay", "sweeper", "dead_letters", "replays") if settings.relay_in_worker() else ()))
+    beside: tuple[Door, ...] = ("relay", "sweeper", "dead_letters", "replays")
+    production.refuse("worker", *(beside if settings.relay_in_worker() else ()))
     from workers.celery_app import app  # it reads its settings, so they are looked at first
 
     # Celery warns root of pickled messages; this worker takes nothing but JSON.

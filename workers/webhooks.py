@@ -7,17 +7,31 @@ same webhook-id; what it had not written down is told once more.
 import random
 import threading
 import time
+from typing import Any
 
 from domain.webhooks import body, headers, next_try_s
-from infra import background, logs, queue, settings, webhook_outbox, webhook_queue
+from infra import background, logs, production, queue, settings, webhook_outbox, webhook_queue
 from infra.webhook_outbox import Connection
 from infra.webhook_queue import Letter
 
 _BATCH = 50
 _WAIT_S = 1
 _PAUSE_S = 5.0
+_SCHEDULED_S = 45.0  # of a minute
 _PRUNE_EACH_S = 3600.0
 _USER_AGENT = "FFP-Webhooks/1"
+
+
+def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
+    """Each minute: works while there is something to do."""
+    production.refuse("webhooks")
+    done = 0
+    end = time.monotonic() + _SCHEDULED_S
+    with background.connected("webhooks") as connection:
+        webhook_outbox.prune(connection)
+        while time.monotonic() < end and (turned := turn(connection)):
+            done += turned
+    return {"done": done}
 
 
 def run(stop: threading.Event) -> None:

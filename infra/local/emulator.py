@@ -20,7 +20,7 @@ from infra.local.ports import LOOPBACK, free_port
 REGION = "eu-west-2"
 ACCESS_KEY = "local"
 SECRET_KEY = "local"  # noqa: S105 # nosec B105 # opens nothing but the emulator on this machine
-SERVICES = ("sqs", "s3", "cognito-idp", "ses", "sts")
+SERVICES = ("sqs", "s3", "cognito-idp", "ses", "sts", "secretsmanager")
 
 _START_S = 20.0
 _TRIES = 3

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import boto3
 import pytest
 
 from infra.declared import SETTINGS
@@ -63,11 +65,16 @@ class Function:
 
 @pytest.fixture
 def function(stack: Stack, db: object, identity: None, queues: dict[str, str]) -> Iterator[Callable[..., Function]]:
-    """Start a function by its logical id. What the template refers to is this test's database, user pool and queues."""
+    """Start a function by its logical id. What the template refers to is this test's database, user pool, queues and
+    key of webhooks.
+    """
+    secrets: Any = boto3.client("secretsmanager")
+    key = secrets.create_secret(Name=uuid4().hex, SecretString="k" * 64)["ARN"]
     with ExitStack() as running:
 
         def start(name: str, **changes: str) -> Function:
-            here = os.environ | {"FFP_CURSOR_KEY": "a stack", "FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
+            stands_for = {"FFP_CURSOR_KEY": "a stack", "FFP_RELEASE": "test", "FFP_WEBHOOK_KEY_ARN": key}
+            here = os.environ | stands_for | {"FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
             ours = {
                 variable: value if isinstance(value, str) else here.get(variable, SETTINGS[variable].default)
                 for variable, value in stack.variables(name).items()

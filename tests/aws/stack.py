@@ -24,11 +24,8 @@ NOT_ON_LAMBDA = {
     "FFP_READ_TIMEOUT_S",
     # A fleet of Celery workers, where on AWS the queue and the schedules say it.
     "FFP_VISIBILITY_S",
-    # Their sender is not on AWS yet.
-    "FFP_QUEUE_WEBHOOKS_URL",
-    "FFP_QUEUE_WEBHOOK_RESULTS_URL",
+    # Secrets Manager has it.
     "FFP_WEBHOOK_KEY",
-    "FFP_WEBHOOK_LEASE_S",
     "FFP_WEBHOOK_ALLOW_PRIVATE",
     "FFP_RELAY",
     "FFP_RELAY_PERIOD_S",

@@ -91,6 +91,8 @@ def test_the_main_job_through_every_function_it_passes(
     person: Callable[..., Person],
     submit: Callable[..., dict[str, Any]],
     queues: dict[str, str],
+    db: Database,
+    sign: Callable[..., str],
 ) -> None:
     member = person("acme")
     api, scoring, generation = (function(f"{name}Function") for name in ("Api", "Scoring", "Generation"))
@@ -115,6 +117,9 @@ def test_the_main_job_through_every_function_it_passes(
     assert (listed["statusCode"], json.loads(listed["body"])["code"]) == (400, "invalid_cursor")
 
     _registers_where_there_is_no_pool(stack, api)
+    _adds_a_webhook(stack, api, person("acme", "business_owner"))
+    db.rows("insert into identity.principals (sub, staff_role) values ('op', 'operator')")
+    assert api(request(stack, "GET", "/v1/ops/jobs", {"Authorization": f"Bearer {sign('op')}"}))["statusCode"] == 200
     _leaves_with_a_copy(stack, api, function("BulkFunction"), member, queues["bulk"])
     for name, running in (("ApiFunction", api), ("ScoringFunction", scoring), ("GenerationFunction", generation)):
         _asks_for_what_it_is_given(stack, name, running)
@@ -129,6 +134,32 @@ def _leaves_with_a_copy(stack: Stack, api: Function, bulk: Function, who: Person
     erased = api(request(stack, "POST", "/v1/me/erasure", who.headers, {"confirm": "erase"}))
     assert erased["statusCode"] == 202
     assert read_on_lambda(bulk) >= {"FFP_BUCKET_EXPORTS", "FFP_DATABASE_URL"}
+
+
+def _adds_a_webhook(stack: Stack, api: Function, owner: Person) -> str:
+    added = api(request(stack, "POST", "/v1/business/webhooks", owner.headers, {"url": "https://hooks.invalid/"}))
+    assert added["statusCode"] == 201, added
+    path = f"/v1/business/webhooks/{json.loads(added['body'])['id']}"
+    assert api(request(stack, "POST", f"{path}/test", owner.headers))["statusCode"] == 202
+    return path
+
+
+def test_a_webhook_goes_from_the_dispatcher_to_the_sender_and_back(
+    function: Start, stack: Stack, person: Callable[..., Person], queues: dict[str, str]
+) -> None:
+    """To a name that is nobody's: what comes back is that there is no such name."""
+    owner = person("acme", "business_owner")
+    api, dispatcher, sender = (function(f"{name}Function") for name in ("Api", "Webhooks", "WebhookSender"))
+    path = _adds_a_webhook(stack, api, owner)
+    assert dispatcher({}) == {"done": 1}
+    sent = batch(queues["webhooks"])
+    assert sender(sent) == {"batchItemFailures": []}
+    assert dispatcher({}) == {"done": 1}
+    log = json.loads(api(request(stack, "GET", f"{path}/deliveries", owner.headers))["body"])
+    [tried] = log["items"]
+    assert (tried["status"], tried["attempts"], tried["outcome"]) == ("pending", 1, "dns")
+    for name, running in (("WebhooksFunction", dispatcher), ("WebhookSenderFunction", sender)):
+        _asks_for_what_it_is_given(stack, name, running)
 
 
 def _registers_where_there_is_no_pool(stack: Stack, api: Function) -> None:
@@ -222,6 +253,6 @@ def _asks_for_what_it_is_given(stack: Stack, name: str, running: Function) -> No
     def without_queues(names: set[str]) -> set[str]:
         return {each for each in names if not each.startswith("FFP_QUEUE_")}
 
-    # Logs are not written in every run, and their level is set for all functions.
-    asked = without_queues(read_on_lambda(running)) | {"FFP_LOG_LEVEL"}
+    # Logs are not written in every run, and the sender of webhooks has no attempt to name: set for all functions.
+    asked = without_queues(read_on_lambda(running)) | {"FFP_LOG_LEVEL", "FFP_RELEASE"}
     assert asked == without_queues(set(stack.variables(name)))

@@ -42,7 +42,9 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/invitations/accept"),
 }
 WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction")
-SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction")
+SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction", "WebhooksFunction")
+SENDER = "WebhookSenderFunction"
+WEBHOOK_QUEUES = {"WebhooksQueue", "WebhookResultsQueue"}
 DEAD_LETTERS = "DeadLettersFunction"
 QUEUES = {name: f"{name.title()}Queue" for name in QUEUE_OF.values()}
 
@@ -165,6 +167,9 @@ def test_all_functions_together_stay_within_the_database_s_connections(stack: St
     workers = 0
     for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
         most, name = mapping["ScalingConfig"]["MaximumConcurrency"], mapping["FunctionName"]["Ref"]
+        if name == SENDER:  # it has no database
+            at_once.pop(name)
+            continue
         if name == DEAD_LETTERS:  # four queues, but one limit of its own
             continue
         at_once[name] = most
@@ -204,7 +209,7 @@ def test_every_queue_that_carries_messages_has_a_worker_and_a_place_for_dead_let
         assert queues[dead]["MessageRetentionPeriod"] == local_queues.DEAD_LETTER_RETENTION_S == 14 * 24 * 3600
         assert queues[name]["MessageRetentionPeriod"] < queues[dead]["MessageRetentionPeriod"]
         dead_letters.add(dead)
-    assert set(queues) == set(QUEUES.values()) | dead_letters
+    assert set(queues) == set(QUEUES.values()) | dead_letters | WEBHOOK_QUEUES
     assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
 
 
@@ -292,15 +297,42 @@ def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None
         "ApiFunction": {QUEUES[QUEUE_OF[stage]] for stage in ("scoring", "sending", "exporting")},
         "RelayFunction": set(QUEUES.values()),
         "ReplayerFunction": set(QUEUES.values()),
+        "WebhooksFunction": {"WebhooksQueue"},
+        SENDER: {"WebhookResultsQueue"},
     }
+    polls = {"WebhooksFunction": {"WebhookResultsQueue"}}
     for name in stack.functions:
         receives = stack.queues_of(name)
         sends = publishes.get(name, {following[own] for own in receives if own in following})
         assert stack.queues_allowed(name, "sqs:SendMessage") == sends
-        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"):
+        polled = polls.get(name, set())
+        for action in ("ReceiveMessage", "DeleteMessage"):
+            assert stack.queues_allowed(name, f"sqs:{action}") == receives | polled
+        for action in ("GetQueueAttributes", "ChangeMessageVisibility"):
             assert stack.queues_allowed(name, f"sqs:{action}") == receives
         given = {value["Ref"] for key, value in stack.variables(name).items() if key.startswith("FFP_QUEUE_")}
-        assert given == sends | (receives & set(QUEUES.values()))  # a dead-letter queue needs no address
+        assert given == sends | polled | (
+            receives & (set(QUEUES.values()) | WEBHOOK_QUEUES)
+        )  # a dead-letter queue needs no address
+
+
+def test_the_sender_of_webhooks_has_the_internet_and_nothing_else(stack: Stack) -> None:
+    """No network of ours, no database, no key; and every other function is inside."""
+    assert {name for name, each in stack.functions.items() if "SubnetIds" not in each.get("VpcConfig", {})} == {SENDER}
+    actions = {
+        action for each in stack.statements(SENDER) for action in each["Action"] if isinstance(each["Action"], list)
+    }
+    assert {action.partition(":")[0] for action in actions} == {"logs", "sqs"}
+    assert not any("DATABASE" in name or "KEY" in name for name in stack.variables(SENDER))
+    queues = stack.of("AWS::SQS::Queue")
+    assert queues["WebhooksQueue"]["VisibilityTimeout"] >= 6 * stack.functions[SENDER]["Timeout"]
+    may_read = {
+        name
+        for name in stack.functions
+        for each in stack.statements(name)
+        if each["Action"] == "secretsmanager:GetSecretValue" and each["Resource"] == {"Ref": "WebhookKey"}
+    }
+    assert may_read == {"ApiFunction", "WebhooksFunction"}
 
 
 def test_what_a_function_may_ask_of_the_user_pool(stack: Stack) -> None:
