@@ -27,9 +27,8 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 def test_queues_have_their_redrive_and_are_found_again(emulator: Emulator):
     client = clients.sqs(emulator.url)
     urls = ensure_queues(client, emulator.url, visibility_s=30)
-    assert set(urls) == {
-        name + tail for name in ("scoring", "generation", "bulk", "notifications") for tail in ("", "-dlq")
-    }
+    work = {name + tail for name in ("scoring", "generation", "bulk", "notifications") for tail in ("", "-dlq")}
+    assert set(urls) == work | {"webhooks", "webhook_results"}
     attributes = client.get_queue_attributes(QueueUrl=urls["scoring"], AttributeNames=["All"])["Attributes"]
     redrive = json.loads(attributes["RedrivePolicy"])
     assert redrive["maxReceiveCount"] == 5
