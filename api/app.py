@@ -10,7 +10,7 @@ from api import document, errors, rates, sections
 from api.middleware import Envelope
 from api.streams import Streams
 from api.waiting import ChangeWatch
-from infra import database, production, settings
+from infra import pools, production, settings
 
 _DESCRIPTION = """Assessments and exercise programs for physiotherapy and fitness.
 
@@ -25,7 +25,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     streams: Streams = app.state.streams
     async with streams.watch.listening():
         yield
-    database.close()
+    pools.close()
 
 
 def create_app() -> FastAPI:

@@ -37,7 +37,7 @@ def fields(allowance: Allowance | None) -> dict[str, str]:
 
 
 def count(scope: MutableMapping[str, Any], token: throttle.Taken | None) -> None:
-    """This request has cost `token`."""
+    """Note that this request has cost `token`."""
     scope[_KEY].token = token
 
 

@@ -35,7 +35,7 @@ inline.install()
 
 from api.app import create_app  # noqa: E402
 from domain.tenancy import Context, Principal  # noqa: E402
-from infra import database, membership, migrate, seed, tokens  # noqa: E402
+from infra import database, membership, migrate, pools, seed, tokens  # noqa: E402
 from infra.local.cluster import SUPERUSER  # noqa: E402
 from infra.local.postgres import EmbeddedPostgres  # noqa: E402
 
@@ -170,7 +170,7 @@ def measure_poll(tenant: Tenant, token: str, polls: int) -> None:
 
 
 def _without_throttle(subject: str, now: int) -> None:
-    with database.pool().connection() as raw:
+    with pools.pool().connection() as raw:
         raw.execute("select * from app.open_request(%s, %s, false)", (subject, now)).fetchone()
 
 
@@ -247,7 +247,7 @@ def main() -> None:
                 measure_poll(busy, signer.token(busy.subject), given.polls)
                 measure_exactness(Tenant(server.url(SUPERUSER), PER_MINUTE), given.seconds)
             finally:
-                database.close()
+                pools.close()
 
 
 if __name__ == "__main__":

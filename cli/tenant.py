@@ -22,8 +22,9 @@ def limit(
 
     from domain.errors import NotFound
     from domain.tenancy import Operator
-    from infra.database import close, operations
+    from infra.database import operations
     from infra.local.errors import LocalStackError
+    from infra.pools import close
 
     try:
         with operations(Operator(UUID(int=0))) as work:  # whoever has the password; the audit log knows no name

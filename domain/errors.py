@@ -116,7 +116,7 @@ class SessionEnded(DomainError):
 
 
 class ConsentRequired(DomainError):
-    """This tenant works on answers only with the consent to it. `version` is the one in force of `document`."""
+    """The tenant works on answers only with the consent to it. `version` is the one in force of `document`."""
 
     code = "consent_required"
     detail = "Consent is needed first. `errors` names the document and its version: see GET /v1/me/consents."

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.members import FoundInvitation
-from infra.database import pool, translated
+from infra.pools import pool, translated
 from infra.rows import Row
 
 

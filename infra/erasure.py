@@ -4,6 +4,7 @@ from uuid import UUID
 
 from domain.errors import NotFound
 from domain.rights import Erasure
+from infra.pools import pool, translated
 from infra.rows import TenantConnection
 
 
@@ -51,3 +52,10 @@ class ErasureRepository:
         )
         gone: bool = row["gone"]
         return gone
+
+
+def cancel(token_hash: bytes, request_id: str) -> bool:
+    """Take back the erasure that this token is of, by whoever holds it. False where there is nothing to take back."""
+    with translated(), pool().connection() as raw:
+        row = raw.execute("select app.cancel_erasure(%s, %s) as canceled", (token_hash, request_id)).fetchone()
+    return row is not None and bool(row["canceled"])

@@ -58,7 +58,8 @@ class JobRepository:
         context = self._connection.context
         rows = self._connection.execute(
             f"""select {_COLUMNS}, app.estimate_s(j) as estimate_s from jobs j
-                where tenant_id = %s and user_id = %s and kind <> 'email' and {which} order by updated_at desc limit 100""",  # noqa: S608
+                where tenant_id = %s and user_id = %s and kind <> 'email' and {which}
+                order by updated_at desc limit 100""",  # noqa: S608
             (context.tenant_id, context.user_id, *params),
         )
         return [job_from(row) for row in reversed(rows)]

@@ -8,7 +8,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from domain.tenancy import Allowance, Principal
 from infra import throttle
-from infra.database import pool, translated
+from infra.pools import pool, translated
 
 # What a server says on connections that it ends (57P01 and on); some are cut without a word, and have no SQLSTATE.
 _GONE: Final = ("57P", "08")

@@ -11,8 +11,9 @@ from domain.accounts import NewAccount
 from domain.errors import IdempotencyKeyReused, RequestInFlight, Unavailable
 from domain.tenancy import worker_context
 from infra import logs
-from infra.database import pool, translated, unit_of_work
+from infra.database import unit_of_work
 from infra.ids import new_id
+from infra.pools import pool, translated
 from infra.rows import Row
 
 _LEASE_S = 30  # longer than any request lives

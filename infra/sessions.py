@@ -1,7 +1,7 @@
 """Somebody's sessions, on both sides: refresh tokens in Cognito, access tokens in PostgreSQL."""
 
 from infra.cognito import sign_out_everywhere
-from infra.database import pool, translated
+from infra.pools import pool, translated
 
 __all__ = ["refuse_tokens", "sign_out_everywhere"]
 

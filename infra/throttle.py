@@ -15,7 +15,7 @@ import psycopg
 from domain.errors import TooManyRequests, Unavailable
 from domain.tenancy import Allowance
 from infra import logs
-from infra.database import pool, translated
+from infra.pools import pool, translated
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from starlette.testclient import TestClient
 
 from domain.tenancy import Context
-from infra import cognito, database, objects, queue, ses, settings
+from infra import cognito, objects, pools, queue, ses, settings
 from infra.local import clients
 from infra.local.buckets import EXPORTS
 from infra.local.cluster import SUPERUSER
@@ -66,7 +66,7 @@ class Database:
 
 def forget() -> None:
     """Settings and connections are kept per process; every test has its own."""
-    database.close()
+    pools.close()
     settings.queues.cache_clear()
     settings.cognito.cache_clear()
     queue.client.cache_clear()

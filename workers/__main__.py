@@ -7,7 +7,7 @@ from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutdown
 
 from domain.jobs import QUEUE_OF
-from infra import database, logs, production, settings
+from infra import logs, pools, production, settings
 from infra.declared import Door
 from workers import dead_letters, replays, webhook_sender, webhooks
 from workers.relay import relay
@@ -43,7 +43,7 @@ def _ready(**_: object) -> None:
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _shutdown(**_: object) -> None:
     _stop.set()
-    database.close()
+    pools.close()
 
 
 if __name__ == "__main__":

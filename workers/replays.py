@@ -14,7 +14,8 @@ from domain.jobs import LeaseLost, Message
 from domain.replays import SHADOWABLE
 from domain.tenancy import worker_context
 from infra import background, logs, production, queue, replays, settings
-from infra.database import UnitOfWork, rehearsal
+from infra.database import rehearsal
+from infra.units import UnitOfWork
 from workers.work import STAGES, failure_of, name
 
 _BATCH = 20

@@ -11,7 +11,8 @@ from domain.rights import EXPORT_DAYS, export_key, export_prefix
 from domain.services import exports, me
 from domain.tenancy import Context
 from infra import archives, identities, objects
-from infra.database import UnitOfWork, unit_of_work
+from infra.database import unit_of_work
+from infra.units import UnitOfWork
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 _ROWS = 5_000  # of one transaction

@@ -17,9 +17,10 @@ from domain.records import Claim, SubmissionClaim
 from domain.services import assessments, emails, programs
 from domain.tenancy import worker_context
 from infra import content, logs, ses, settings
-from infra.database import UnitOfWork, unit_of_work
+from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_committed
+from infra.units import UnitOfWork
 from workers import rights
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]

@@ -9,7 +9,7 @@ from api.errors import responses
 from api.models import Body
 from domain.errors import NotFound
 from domain.services.emails import hash_of
-from infra import database
+from infra import erasure
 
 router = APIRouter(prefix="/v1/erasures", tags=["me"], route_class=StrictRoute)
 
@@ -31,5 +31,5 @@ class Keep(Body):
 )
 def cancel_erasure(body: Keep) -> None:
     """One can sign in again. 404 for a token that is none, or whose erasure has been carried out or taken back."""
-    if not database.cancel_erasure(hash_of(body.token), request_id()):
+    if not erasure.cancel(hash_of(body.token), request_id()):
         raise NotFound

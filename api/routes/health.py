@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api.errors import responses
 from domain.errors import Unavailable
-from infra import database
+from infra import pools
 
 router = APIRouter(prefix="/v1/health", tags=["health"])
 
@@ -23,6 +23,6 @@ def live() -> Health:
 
 @router.get("/ready", summary="Whether the service can do its work", responses=responses(503))
 def ready() -> Health:
-    if not database.is_ready():
+    if not pools.is_ready():
         raise Unavailable("not ready")
     return Health(status="ok")

@@ -34,6 +34,4 @@ def change(uow: UnitOfWork, changes: dict[str, Any]) -> Settings:
 
 def _settings(stored: dict[str, Any]) -> Settings:
     thresholds = PainThresholds.model_validate(stored.get(THRESHOLDS, {}))
-    return Settings(
-        stored.get(REVIEW, True), thresholds, stored.get(CONSENT, False), stored.get(INVITATION_DAYS, DAYS)
-    )
+    return Settings(stored.get(REVIEW, True), thresholds, stored.get(CONSENT, False), stored.get(INVITATION_DAYS, DAYS))

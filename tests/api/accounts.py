@@ -35,7 +35,8 @@ def pool_environment(pool: UserPool, endpoint: str | None = None) -> dict[str, s
         "FFP_COGNITO_REGISTRATION_CLIENT_ID": pool.registration_client_id,
         "FFP_EVEN_ANSWER_S": "0.001",
         "FFP_AUTH_QUOTAS": " ".join(
-            f"{kind}=1000/1000/60" for kind in ("login", "register", "confirm", "resend", "forgot", "reset", "refresh", "invitation")
+            f"{kind}=1000/1000/60"
+            for kind in ("login", "register", "confirm", "resend", "forgot", "reset", "refresh", "invitation")
         ),
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,

@@ -38,7 +38,11 @@ def test_a_repeated_submit_gets_the_stored_answer(
         for name in ("location", "etag", "retry-after", "cache-control", "content-type"):
             assert replay.headers[name] == first.headers[name]
     assert work() == 0
-    assert db.value("select count(*) from jobs where kind = 'assessment'") == db.value("select count(*) from programs") == 1
+    assert (
+        db.value("select count(*) from jobs where kind = 'assessment'")
+        == db.value("select count(*) from programs")
+        == 1
+    )
 
 
 def test_the_order_of_keys_in_the_body_does_not_matter(start: Make, submit: Make, person: Make) -> None:

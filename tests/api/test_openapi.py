@@ -121,7 +121,7 @@ def test_an_error_of_ours_has_them_too(api_alone: TestClient, monkeypatch: pytes
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("infra.database.is_ready", broken)
+    monkeypatch.setattr("infra.pools.is_ready", broken)
     answer = api_alone.get("/v1/health/ready")
     assert_problem(answer, 500, "internal_error")
     for name, value in SECURITY.items():

@@ -14,7 +14,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from infra import database, migrate, seed
+from infra import migrate, pools, seed
 from infra.local.cluster import SUPERUSER
 from infra.local.postgres import EmbeddedPostgres
 from tests.answers import low_back_pain
@@ -53,7 +53,7 @@ def assert_busy(answer: Response) -> None:
 def test_no_connection_is_free(requests: Requests, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FFP_POOL_SIZE", "1")
     forget()
-    with nothing_changes(db), database.pool().connection():
+    with nothing_changes(db), pools.pool().connection():
         began = time.monotonic()
         for answer in all_at_once(requests):
             assert_busy(answer)
@@ -64,8 +64,8 @@ def test_no_connection_is_free(requests: Requests, db: Database, monkeypatch: py
 def test_more_requests_than_may_wait(requests: Requests, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FFP_POOL_SIZE", "1")
     forget()
-    with nothing_changes(db), database.pool().connection(), ThreadPoolExecutor(2) as threads:
-        database.pool().max_waiting = 1
+    with nothing_changes(db), pools.pool().connection(), ThreadPoolExecutor(2) as threads:
+        pools.pool().max_waiting = 1
         began = time.monotonic()
         answers = [each.result() for each in [threads.submit(requests["poll"]) for _ in range(2)]]
         took = time.monotonic() - began

@@ -482,7 +482,12 @@ def test_an_edit_that_says_nothing_that_can_be_done(
 # --- settings ---
 
 SETTINGS = "/v1/business/settings"
-DEFAULTS = {"require_assessment_review": True, "pain_thresholds": {"moderate_from": 4, "severe_from": 6}}
+DEFAULTS = {
+    "require_assessment_review": True,
+    "require_consent": False,
+    "pain_thresholds": {"moderate_from": 4, "severe_from": 6},
+    "invitation_days": 14,
+}
 
 
 def test_a_business_sets_what_it_wants_and_goes_back(api_alone: TestClient, person: Make, db: Database) -> None:
@@ -502,7 +507,8 @@ def test_a_business_sets_what_it_wants_and_goes_back(api_alone: TestClient, pers
 
     pain = {"moderate_from": 3, "severe_from": 8}
     assert change({"pain_thresholds": pain}) == DEFAULTS | {"pain_thresholds": pain}
-    assert change({"require_assessment_review": False}) == {"require_assessment_review": False, "pain_thresholds": pain}
+    both = {"require_assessment_review": False, "pain_thresholds": pain}
+    assert change({"require_assessment_review": False}) == DEFAULTS | both
     stored = {"require_assessment_review": False, "pain_thresholds": {"moderate": 3, "severe": 8}}
     assert db.value("select settings from tenants where slug = 'acme'") == stored
     assert change({"require_assessment_review": None}) == DEFAULTS | {"pain_thresholds": pain}

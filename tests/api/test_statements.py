@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
-from infra import database
+from infra import pools
 from tests.answers import low_back_pain
 from tests.conftest import Database, Person, forget
 from tests.statements import Asked, Recorder
@@ -27,7 +27,7 @@ def recorder(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder
 @pytest.fixture
 def cost(recorder: Recorder) -> Callable[[Ask], Asked]:
     def measure(ask: Ask) -> Asked:
-        database.is_ready()  # a connection is there
+        pools.is_ready()  # a connection is there
         with recorder.count() as asked:
             answer = ask()
         assert answer.is_success or answer.status_code == 304, answer.text

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from infra import database
+from infra import pools
 from tests.answers import low_back_pain
 from tests.api.conftest import Served, receive
 from tests.conftest import Person, emulated_sqs, forget, queue_environment
@@ -242,4 +242,4 @@ def test_a_wait_survives_the_loss_of_the_listener(served: Served, work: Callable
         answer, answered = waiting.result()
     assert answer.json()["status"] == "succeeded"
     assert answered - ended < 5
-    database.close()
+    pools.close()

@@ -8,7 +8,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from domain.tenancy import Context
-from infra import database
+from infra import pools
 from infra.database import unit_of_work
 from tests import cluster
 from tests.conftest import Database, Person
@@ -164,7 +164,7 @@ def test_a_unit_of_work_carries_nothing_to_the_next(
         with pytest.raises(Exception, match="no such resource"), unit_of_work(globex.context) as uow:
             uow.assessments.read(theirs)
     assert db.value("select answers ->> 'nprs_now' from assessments") == "7"
-    assert database.pool().get_stats()["pool_size"] == 1
+    assert pools.pool().get_stats()["pool_size"] == 1
 
 
 def test_a_unit_of_work_that_has_committed_takes_no_more(db: Database, person: Callable[..., Person]) -> None:

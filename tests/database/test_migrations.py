@@ -32,8 +32,10 @@ def test_from_nothing_by_several_at_once(empty: str) -> None:
     assert migrate.current(empty) is None
     with ThreadPoolExecutor(4) as runners:
         list(runners.map(migrate.upgrade, [empty] * 4))
-    with create_engine(empty.replace("postgresql:", "postgresql+psycopg:")).connect() as connection:
+    engine = create_engine(empty.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
         newest = ScriptDirectory.from_config(migrate.config(connection)).get_current_head()
+    engine.dispose()
     assert migrate.current(empty) == newest
     seed.seed_templates(empty)
     seed.seed_templates(empty)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from domain.jobs import Message, message_for
-from infra import database
+from infra import pools
 from tests.conftest import Database, Person
 from tests.statements import Recorder
 from tests.workers.conftest import assert_done_once, submitted
@@ -16,9 +16,9 @@ from workers.work import deliver
 def recorder(db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     with Recorder(db.app_url) as found:
         monkeypatch.setenv("FFP_DATABASE_URL", found.url)
-        database.close()
+        pools.close()
         yield found
-        database.close()
+        pools.close()
 
 
 def test_the_cost_of_each_task(

@@ -1,0 +1,110 @@
+"""The process's connections to PostgreSQL, and what its errors mean."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from domain import errors
+from infra import settings
+from infra.rows import Row
+
+Pool = ConnectionPool[psycopg.Connection[Row]]
+
+# A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
+_OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
+_MOST_OPERATORS: Final = 4  # they are few
+_pools: dict[str, Pool] = {}
+_opening = threading.Lock()
+
+
+def pool() -> Pool:
+    """As ffp_app. Opened by first use, never by import."""
+    return _pool("ffp", settings.database_url, settings.pool_size)
+
+
+def ops_pool() -> Pool:
+    """The same as ffp_ops, for operators."""
+    return _pool("ffp-ops", settings.ops_database_url, lambda: min(settings.pool_size(), _MOST_OPERATORS))
+
+
+def _pool(name: str, url: Callable[[], str], size: Callable[[], int]) -> Pool:
+    """One of a name, even where several threads are the first to ask."""
+    found = _pools.get(name)
+    if found is None:
+        with _opening:
+            found = _pools.get(name) or _pools.setdefault(name, _opened(url(), name, size()))
+    return found
+
+
+def _opened(url: str, name: str, size: int) -> Pool:
+    made: Pool = ConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=3,
+        max_idle=5,  # nobody who only waits keeps a connection busy, so the pool need not stay as a rush has left it
+        max_waiting=200,
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "options": f"{_OPTIONS} -c app.release={settings.release()}",
+            "connect_timeout": 3,
+            "application_name": name,
+        },
+        name=name,
+        open=False,
+    )
+    made.open()
+    return made
+
+
+def close() -> None:
+    """Give the connections back: before a fork, a snapshot or the end of the process."""
+    while _pools:
+        _pools.popitem()[1].close()
+
+
+# What FFP's own functions raise (migrations/versions).
+_OURS: Final[dict[str, type[errors.DomainError]]] = {
+    "FF403": errors.Forbidden,
+    "FF404": errors.NotFound,
+    "FF409": errors.JobIsFinal,
+    "FF412": errors.StaleRevision,
+    "FF422": errors.IdempotencyKeyReused,
+    "FF423": errors.LastOwner,
+}
+# Ended for idling in a transaction; a server that has become a standby.
+_ENDED: Final = frozenset({"25P03", "25006"})
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what PostgreSQL says into what a caller can react to. Its texts go no further: hints can hold values."""
+    try:
+        yield
+    except psycopg.Error as error:
+        state = error.sqlstate or ""
+        if state == "FF409" and error.diag.message_detail:
+            raise errors.AlreadySubmitted(UUID(error.diag.message_detail)) from None
+        if state in _OURS:
+            raise _OURS[state] from None
+        # The rest: statement or lock timeout, deadlock, no connection, server gone.
+        if state in _ENDED or isinstance(error, psycopg.OperationalError):
+            raise errors.Unavailable(type(error).__name__) from None
+        raise
+
+
+def is_ready() -> bool:
+    """Whether the database answers as ffp_app."""
+    try:
+        with translated(), pool().connection(timeout=1) as raw:
+            raw.execute("select 1")
+    except errors.Unavailable:
+        return False
+    return True
