@@ -39,7 +39,7 @@ check: setup-dev ## Lint, format, types, import rules, security; known vulnerabi
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive api cli domain infra migrations workers requirements
-	$(if $(wildcard template.yaml),$(BIN)/cfn-lint template.yaml)
+	$(BIN)/cfn-lint template.yaml infra/stacks/*.yaml
 	$(BIN)/python requirements/audit.py
 
 audit: setup-dev ## Look for known vulnerabilities in the dependencies; fails where no service can be asked
