@@ -184,26 +184,24 @@ def people(db: Database, sign: Callable[..., str]) -> Callable[..., Person]:
     def make(tenant: str, role: str = "member", kind: str = "business", *, review: bool = False) -> Person:
         user_id, subject = uuid4(), str(uuid4())
         email = f"{role}-{user_id.hex[:8]}@{tenant}.example"
-        db.rows(
-            """insert into tenants (id, slug, name, kind, settings)
-               values (gen_random_uuid(), %s, %s, %s, jsonb_build_object('require_assessment_review', %s::boolean))
-               on conflict do nothing""",
-            tenant, tenant, kind, review,
-        )  # fmt: skip
-        tenant_id = db.value("select id from tenants where slug = %s", tenant)
-        db.rows(
-            "insert into users (tenant_id, id, email, role) values (%s, %s, %s, %s)",
-            tenant_id,
-            user_id,
-            email,
-            role,
-        )
-        db.rows(
-            "insert into identity.principals (sub, tenant_id, user_id) values (%s, %s, %s)",
-            subject,
-            tenant_id,
-            user_id,
-        )
+        with psycopg.connect(db.superuser_url, autocommit=True) as connection:
+            connection.execute(
+                """insert into tenants (id, slug, name, kind, settings)
+                   values (gen_random_uuid(), %s, %s, %s, jsonb_build_object('require_assessment_review', %s::boolean))
+                   on conflict do nothing""",
+                (tenant, tenant, kind, review),
+            )
+            row = connection.execute("select id from tenants where slug = %s", (tenant,)).fetchone()
+            assert row is not None
+            tenant_id = row[0]
+            connection.execute(
+                "insert into users (tenant_id, id, email, role) values (%s, %s, %s, %s)",
+                (tenant_id, user_id, email, role),
+            )
+            connection.execute(
+                "insert into identity.principals (sub, tenant_id, user_id) values (%s, %s, %s)",
+                (subject, tenant_id, user_id),
+            )
         return Person(Context(tenant_id, user_id, role), sign(subject), email)
 
     return make

@@ -85,6 +85,8 @@ def test_every_operation_answers_every_role_as_the_table_says(
 ) -> None:
     monkeypatch.setattr(streams, "_BURST_S", 0.01)
     for operation in GUARDED:
+        if shape == "sensible" and role not in ALLOWED[operation.id]:
+            continue  # refused before anything is read, as nonsense shows
         with subtests.test(operation=str(operation), id=operation.id):
             answer = ask(api, operation, credentials(role), shape)
             if role == NOBODY:
