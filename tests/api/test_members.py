@@ -322,9 +322,9 @@ class Business(RuleBasedStateMachine):
 
     @rule(who=everybody, of=everybody, what=st.sampled_from(["suspend", "reactivate", "remove", "transfer"]))
     def act(self, who: UUID, of: UUID, what: str) -> None:
-        before = self._role(of)
+        owned = self._role(of) == "business_owner" and self._as(of) is not None
         self._try(who, lambda uow: getattr(members, what)(uow, of, self._revision(of)))
-        if before == "business_owner" and self._as(of) is None:
+        if owned and self._as(of) is None:
             assert who == of or self._role(who) == "business_owner"
 
     @rule(who=everybody)

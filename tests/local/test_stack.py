@@ -182,7 +182,7 @@ class Foreground:
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        self.said += self.process.communicate(timeout=60)[0]
+        self.said += self.process.communicate(timeout=180)[0]
         return self.process.returncode
 
 
