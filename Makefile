@@ -48,9 +48,10 @@ audit: setup-dev ## Look for known vulnerabilities in the dependencies; fails wh
 # One resolution for all: the smaller locks take their versions from the development lock.
 lock: setup-dev ## Compile the lock files anew (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml --extra dev -o requirements/dev.lock
-	$(COMPILE) pyproject.toml --extra worker --extra cli -c requirements/dev.lock -o requirements/run.lock
+	$(COMPILE) pyproject.toml --extra worker --extra cli --extra media --extra telemetry -c requirements/dev.lock -o requirements/run.lock
 	$(COMPILE) pyproject.toml -c requirements/dev.lock -o requirements/api.lock
 	$(COMPILE) pyproject.toml --extra worker -c requirements/dev.lock -o requirements/worker.lock
+	$(COMPILE) pyproject.toml --extra media -c requirements/dev.lock -o requirements/media.lock
 	$(COMPILE) requirements/emulator.in -o requirements/emulator.lock
 
 clean: ## Stop the stack; remove its data, the environments and the caches

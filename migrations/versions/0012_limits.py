@@ -1,4 +1,4 @@
-"""Empty for now."""
+"""Empty: the number was kept for work that came with 0015."""
 
 revision = "0012"
 down_revision = "0011"
