@@ -11,8 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from infra import migrate, seed
 from infra.declared import SETTINGS
@@ -80,12 +82,29 @@ def emulator() -> Emulator:
     return found
 
 
+_kept: dict[str, psycopg.Connection[Any]] = {}
+
+
+def superuser(url: str, name: str) -> psycopg.Connection[Any]:
+    """This process's one connection to a test's database: tests look into it a thousand times."""
+    if name not in _kept or _kept[name].closed:
+        _kept[name] = psycopg.connect(url, row_factory=dict_row, autocommit=True)
+    return _kept[name]
+
+
+def _let_go(name: str) -> None:
+    if connection := _kept.pop(name, None):
+        connection.close()
+
+
 @contextmanager
 def cloned(name: str, template: str = TEMPLATE) -> Iterator[EmbeddedPostgres]:
     server = postgres()
+    _let_go(template)
     with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
         connection.execute(f'create database "{name}" template "{template}" strategy file_copy')
         try:
             yield server
         finally:
+            _let_go(name)
             connection.execute(f'drop database "{name}" with (force)')

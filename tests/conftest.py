@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,10 +12,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
-import psycopg
 import pytest
+from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives.asymmetric import rsa
-from psycopg.rows import dict_row
 from starlette.testclient import TestClient
 
 from domain.tenancy import Context
@@ -54,8 +53,7 @@ class Database:
     owner_url: str
 
     def rows(self, query: str, *params: Any) -> list[dict[str, Any]]:
-        with psycopg.connect(self.superuser_url, row_factory=dict_row, autocommit=True) as connection:
-            cursor = connection.execute(query, params)
+        with cluster.superuser(self.superuser_url, self.name).execute(query, params) as cursor:
             return cursor.fetchall() if cursor.description else []
 
     def value(self, query: str, *params: Any) -> Any:
@@ -184,24 +182,19 @@ def people(db: Database, sign: Callable[..., str]) -> Callable[..., Person]:
     def make(tenant: str, role: str = "member", kind: str = "business", *, review: bool = False) -> Person:
         user_id, subject = uuid4(), str(uuid4())
         email = f"{role}-{user_id.hex[:8]}@{tenant}.example"
-        with psycopg.connect(db.superuser_url, autocommit=True) as connection:
-            connection.execute(
-                """insert into tenants (id, slug, name, kind, settings)
-                   values (gen_random_uuid(), %s, %s, %s, jsonb_build_object('require_assessment_review', %s::boolean))
-                   on conflict do nothing""",
-                (tenant, tenant, kind, review),
-            )
-            row = connection.execute("select id from tenants where slug = %s", (tenant,)).fetchone()
-            assert row is not None
-            tenant_id = row[0]
-            connection.execute(
-                "insert into users (tenant_id, id, email, role) values (%s, %s, %s, %s)",
-                (tenant_id, user_id, email, role),
-            )
-            connection.execute(
-                "insert into identity.principals (sub, tenant_id, user_id) values (%s, %s, %s)",
-                (subject, tenant_id, user_id),
-            )
+        db.rows(
+            """insert into tenants (id, slug, name, kind, settings)
+               values (gen_random_uuid(), %s, %s, %s, jsonb_build_object('require_assessment_review', %s::boolean))
+               on conflict do nothing""",
+            tenant, tenant, kind, review,
+        )  # fmt: skip
+        tenant_id = db.value(
+            """with made as (insert into users (tenant_id, id, email, role)
+                   select id, %s, %s, %s from tenants where slug = %s returning tenant_id, id)
+               insert into identity.principals (sub, tenant_id, user_id) select %s, tenant_id, id from made
+               returning tenant_id""",
+            user_id, email, role, tenant, subject,
+        )  # fmt: skip
         return Person(Context(tenant_id, user_id, role), sign(subject), email)
 
     return make
@@ -246,11 +239,17 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return urls
 
 
-@pytest.fixture
-def api(db: Database, identity: None, queues: dict[str, str]) -> Iterator[TestClient]:
-    """The application in process, as Mangum runs it: without the listener's thread."""
+@contextmanager
+def in_process() -> Iterator[TestClient]:
+    """The application as Mangum runs it: without the listener's thread, on one event loop for all its requests."""
     from api.app import create_app
 
-    client = TestClient(create_app(), raise_server_exceptions=False)
-    yield client
-    client.close()
+    with start_blocking_portal() as portal, closing(TestClient(create_app(), raise_server_exceptions=False)) as client:
+        client.portal = portal
+        yield client
+
+
+@pytest.fixture
+def api(db: Database, identity: None, queues: dict[str, str]) -> Iterator[TestClient]:
+    with in_process() as client:
+        yield client

@@ -1,7 +1,6 @@
 """The main job as a client does it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -20,6 +19,7 @@ from tests.conftest import (
     fresh_database,
     fresh_queues,
     identity_environment,
+    in_process,
     people,
     queue_environment,
 )
@@ -29,9 +29,7 @@ from workers import sqs
 @pytest.fixture
 def api_alone(db: Database, identity: None) -> Iterator[TestClient]:
     """The application without queues, for tests that submit nothing."""
-    from api.app import create_app
-
-    with closing(TestClient(create_app(), raise_server_exceptions=False)) as client:
+    with in_process() as client:
         yield client
 
 

@@ -30,6 +30,7 @@ from tests.conftest import (
     fresh_database,
     fresh_queues,
     identity_environment,
+    in_process,
     people,
     queue_environment,
 )
@@ -81,9 +82,8 @@ class World:
                 self.db.superuser_url.replace(self.db.name, name), self.db.owner_url.replace(self.db.name, name),
             )  # fmt: skip
             _use(patch, db, self.environment)
-            client = TestClient(create_app(), raise_server_exceptions=False)
-            yield client, db
-            client.close()
+            with in_process() as client:
+                yield client, db
             forget()
 
 
@@ -131,9 +131,8 @@ def built(key_server: str, sign: Callable[..., str]) -> Iterator[World]:
     with fresh_database() as db, pytest.MonkeyPatch.context() as patch:
         _use(patch, db, environment)
         world = World(db, environment, sign)
-        client = TestClient(create_app(), raise_server_exceptions=False)
-        _populate(world, client, lambda: drain(queues))
-        client.close()
+        with in_process() as client:
+            _populate(world, client, lambda: drain(queues))
         db.rows("update tenants set requests_per_minute = 100000")
         forget()  # a database that is copied has no guests
         yield world
