@@ -1,7 +1,7 @@
 # Everything runs from here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run dev test test-long check audit lock clean
+.PHONY: help setup setup-dev setup-sam run dev test test-long check audit lock build deploy clean
 
 # The Python that the environments have, else the newest that FFP is tested on, or the one you choose: PYTHON=.
 PYTHON ?= $(shell for each in .venv/bin/python python3.13 python3.12 python3.11 python3; do \
@@ -9,6 +9,7 @@ PYTHON ?= $(shell for each in .venv/bin/python python3.13 python3.12 python3.11 
 INSTALL = $(or $(PYTHON),$(error FFP needs Python 3.11 or newer: install one, or set PYTHON=)) \
 	requirements/install.py $(if $(filter command environment,$(firstword $(origin PYTHON))),--exact)
 BIN := .venv/bin
+SAM := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=build/sam PYTHON=$(CURDIR)/$(BIN)/python .venv-sam/bin/sam
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header $(UPGRADE)
 
@@ -23,6 +24,9 @@ setup: ## Make the environments that `make run` needs
 
 setup-dev:
 	@$(INSTALL) dev
+
+setup-sam:
+	@$(INSTALL) sam
 
 dev: setup-dev ## Serve with hot reload of the API and the workers
 	@exec $(BIN)/ffp up --reload $(ARGS)
@@ -52,8 +56,15 @@ lock: setup-dev ## Compile the lock files anew (UPGRADE=--upgrade for newer vers
 	$(COMPILE) pyproject.toml -c requirements/dev.lock -o requirements/api.lock
 	$(COMPILE) pyproject.toml --extra worker -c requirements/dev.lock -o requirements/worker.lock
 	$(COMPILE) pyproject.toml --extra media -c requirements/dev.lock -o requirements/media.lock
+	$(COMPILE) pyproject.toml requirements/function-worker.in -c requirements/dev.lock -o requirements/function-worker.lock
+	$(COMPILE) requirements/function-migrate.in -c requirements/dev.lock -o requirements/function-migrate.lock
 	$(COMPILE) requirements/emulator.in -o requirements/emulator.lock
+	$(COMPILE) requirements/sam.in -o requirements/sam.lock
+
+build: setup-dev setup-sam ## Make what Lambda runs, for its processor and Python; no container, no account
+	$(BIN)/python requirements/build.py
+	$(SAM) build
 
 clean: ## Stop the stack; remove its data, the environments and the caches
 	@if [ -x $(BIN)/ffp ]; then $(BIN)/ffp down; fi
-	rm -rf .ffp .venv .venv-emulator *.egg-info build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .ffp .venv .venv-emulator .venv-sam *.egg-info build .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

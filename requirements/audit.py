@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parent
-LOCKS = ("dev", "emulator")  # the others take their versions from dev.lock
+LOCKS = ("dev", "emulator", "sam")  # the others take their versions from dev.lock
 KNOWN = "jinja2==2.4.1"  # CVE-2014-1402 and later ones
 TIMEOUT_S = 10
 

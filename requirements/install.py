@@ -1,4 +1,4 @@
-"""Makes the virtual environments from the hashed lock files: `install.py run` or `install.py dev`.
+"""Makes the virtual environments from the hashed lock files: `install.py run`, `install.py dev` or `install.py sam`.
 
 Standard library only. What is installed already is not touched: each environment notes what it was made from.
 """
@@ -24,17 +24,22 @@ _VERSION = list(sys.version_info[:2])
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the virtual environments from the lock files.")
-    parser.add_argument("kind", choices=["run", "dev"], help="what the command needs, or what tests need too")
+    parser.add_argument(
+        "kind", choices=["run", "dev", "sam"], help="what the command needs, what tests need too, or AWS SAM's command"
+    )
     parser.add_argument("--exact", action="store_true", help="make them anew if another Python made them")
     arguments = parser.parse_args()
     if sys.version_info < OLDEST:
         sys.exit(f"FFP needs Python 3.11 or newer, and this is {sys.version.split()[0]}: set PYTHON=")
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
         sys.exit("this Python cannot make virtual environments: on Debian or Ubuntu, apt install python3-venv")
-    environments = [
-        Environment(".venv", arguments.kind, exact=arguments.exact, project=True),
-        Environment(".venv-emulator", "emulator", exact=arguments.exact),
-    ]
+    if arguments.kind == "sam":  # pins what the others need newer: an environment of its own
+        environments = [Environment(".venv-sam", "sam", exact=arguments.exact)]
+    else:
+        environments = [
+            Environment(".venv", arguments.kind, exact=arguments.exact, project=True),
+            Environment(".venv-emulator", "emulator", exact=arguments.exact),
+        ]
     missing = [each for each in environments if not each.is_made()]
     if missing:
         make(missing)
