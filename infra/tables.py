@@ -92,8 +92,9 @@ users = _table(
     "users", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
     _text("email"), _text("display_name", default=""), _text("role"), _text("status", default="active"),
     _id("parent_business_id", null=True), _at("created_at"), _json("preferences", "{}"), _int("revision", default=1),
-    _text("locale", default="en"), _text("time_zone", default="UTC"),
+    _text("locale", default="en"), _text("time_zone", default="UTC"), _text("external_id", null=True),
     _in_tenant(["parent_business_id"], "users", ["id"]), Index("users_joined_idx", "tenant_id", "created_at", "id"),
+    Index("users_external_key", "tenant_id", "external_id", unique=True),
 )  # fmt: skip
 Index("users_email_key", users.c.tenant_id, text("lower(email)"), unique=True)
 
@@ -126,6 +127,7 @@ invitations = _table(
     _text("email"), _text("name", default=""), _text("role"), _text("status", default="open"), _id("invited_by"),
     _id("user_id", null=True), _at("created_at"),
     Column("expires_at", DateTime(timezone=True), nullable=False), _at("decided_at", null=True),
+    _text("external_id", null=True), Column("imported", Boolean, nullable=False, server_default="false"),
     _in_tenant(["invited_by"], "users", ["id"]), _in_tenant(["user_id"], "users", ["id"]),
     Index("invitations_made_idx", "tenant_id", text("created_at desc"), "id"),
 )  # fmt: skip
@@ -409,4 +411,29 @@ webhook_deliveries = _table(
     Index("webhook_deliveries_due_idx", "next_at", postgresql_where=text(_UNSENT)),
     Index("webhook_deliveries_log_idx", "tenant_id", "endpoint_id", text("created_at desc"), text("id desc")),
     Index("webhook_deliveries_age_idx", "created_at"),
+)  # fmt: skip
+
+imports = _table(
+    "imports", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
+    _id("created_by"), _text("kind"), _text("mode"), _text("on_duplicate"), _json("options", "{}"),
+    _text("status", default="uploading"), _int("revision", default=1), _text("format", null=True),
+    Column("size", BigInteger, nullable=True), _text("sha256", null=True), _json("columns", "[]"),
+    _int("staged", default=0), _int("last_row", default=0), _int("position", default=0), _json("counts", "{}"),
+    _int("done", default=0), _int("skipped", default=0), _int("failed", default=0), _int("undone", default=0),
+    _int("to_do", default=0), _at("run_started_at", null=True), _int("run_base", default=0),
+    _text("error_code", null=True), _int("error_row", null=True), _text("correlation_id"), _at("created_at"),
+    _at("updated_at"), _at("validated_at", null=True), _at("confirmed_at", null=True), _at("finished_at", null=True),
+    _in_tenant(["created_by"], "users", ["id"]),
+    Index("imports_running_key", "tenant_id", unique=True,
+          postgresql_where=text("status in ('running', 'undoing')")),
+)  # fmt: skip
+
+import_rows = _table(
+    "import_rows", _id("tenant_id", key=True), _id("import_id", key=True), _int("number", key=True),
+    _id("user_id", null=True), _text("key", null=True), _text("email", null=True), _json("cells"),
+    _text("action", null=True), _text("status"), _json("issues", "[]"), _text("result_type", null=True),
+    _id("result_id", null=True), Column("before", JSONB, nullable=True), _at("created_at"),
+    _in_tenant(["import_id"], "imports", ["id"]),
+    Index("import_rows_user_idx", "tenant_id", "user_id", postgresql_where=text("user_id is not null")),
+    Index("import_rows_created_idx", "created_at", postgresql_using="brin"),
 )  # fmt: skip

@@ -129,6 +129,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "emails_expire": ["ffp_relay"],
         "exports_expire": ["ffp_relay"],
         "idempotency_keys_expire": ["ffp_relay"],
+        "import_rows_expire": ["ffp_relay"],
         "invitations_erase": ["ffp_owner"],
         "jobs_ops": ["ffp_ops"],
         "jobs_relay": ["ffp_relay"],
@@ -223,6 +224,7 @@ def test_what_each_role_may_touch(db: Database) -> None:
     # What retention takes away, and nothing that is not past its time: see the policies `..._expire`.
     assert held["ffp_relay"] == {
         *((table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")),
+        ("import_rows", "DELETE"),
         *(("stage_pace", right) for right in ("SELECT", "INSERT", "UPDATE")),
     }
     for table in ("submissions", "scores", "audit_log", "consents"):
