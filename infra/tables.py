@@ -292,6 +292,7 @@ prescribed_exercises = _table(
     _id("user_id"), _text("exercise"), _text("role"), _int("sets"), _int("reps", null=True),
     _int("seconds", null=True), _int("rest_s"), Column("minutes", Numeric(5, 2), nullable=False),
     _int("effort", null=True), _json("why"), _in_tenant(["session_id"], "sessions", ["id"]),
+    Index("prescribed_exercises_exercise_idx", "tenant_id", "exercise"),
 )  # fmt: skip
 
 notifications = _table(
@@ -436,4 +437,21 @@ import_rows = _table(
     _in_tenant(["import_id"], "imports", ["id"]),
     Index("import_rows_user_idx", "tenant_id", "user_id", postgresql_where=text("user_id is not null")),
     Index("import_rows_created_idx", "created_at", postgresql_using="brin"),
+)  # fmt: skip
+
+videos = _table(
+    "videos", _id("id", key=True), _text("title"), _text("language"), Column("exercises", ARRAY(Text), nullable=False),
+    _text("status", default="draft"), _text("media_type"), Column("upload_size", BigInteger, nullable=False),
+    _id("upload_id"), _text("media_key", null=True), Column("size", BigInteger, nullable=True),
+    Column("duration_s", Double, nullable=True), _int("width", null=True), _int("height", null=True),
+    Column("hls", Boolean, nullable=False, server_default="false"), _text("captions_key", null=True),
+    _text("error_code", null=True), _int("revision", default=1), _at("created_at"), _at("updated_at"),
+    _at("published_at", null=True),
+)  # fmt: skip
+
+video_progress = _table(
+    "video_progress", _id("tenant_id", key=True), _id("user_id", key=True),
+    Column("video_id", Uuid, ForeignKey("videos.id"), primary_key=True), Column("furthest_s", Double, nullable=False),
+    _id("session_id", null=True), _at("created_at"), _at("updated_at"), _at("completed_at", null=True),
+    _in_tenant(["user_id"], "users", ["id"]),
 )  # fmt: skip
