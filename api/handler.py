@@ -6,12 +6,15 @@ gc.disable()  # what importing makes stays: looking through it again and again i
 
 from mangum import Mangum  # noqa: E402
 
-from api import inline  # noqa: E402
+from api import inline, sections  # noqa: E402
 from api.app import create_app  # noqa: E402
+from infra import snapshots  # noqa: E402
 
 inline.install()
+_app = create_app()
+snapshots.install(lambda: sections.load(_app))
 handler = Mangum(
-    create_app(),
+    _app,
     lifespan="off",  # it would run around every invocation
     # What is not listed here arrives base64-encoded.
     text_mime_types=["text/", "application/json", "application/problem+json", "application/fhir+json"],

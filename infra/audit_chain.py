@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from infra import settings
+from infra import settings, sign_in
 
 _BATCH = 1000
 _MOST = 50  # batches a run: a minute's schedule must not overlap the next one
@@ -44,8 +44,10 @@ def heads_to_tell() -> list[ToldHead]:
 
 
 def _connected() -> psycopg.Connection[tuple[Any, ...]]:
+    url = settings.relay_database_url()
     return psycopg.connect(
-        settings.relay_database_url(),
+        url,
+        **sign_in.parameters(url),
         autocommit=True,
         connect_timeout=3,
         application_name="ffp-sealer",

@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from domain.errors import Unavailable
-from infra import settings
+from infra import settings, sign_in
 from infra.rows import Row
 
 Connection = psycopg.Connection[Row]
@@ -16,10 +16,12 @@ Connection = psycopg.Connection[Row]
 @contextmanager
 def connected(name: str) -> Iterator[Connection]:
     """A connection of its own, which the caller may keep. Raises Unavailable where there is no server, or it ends."""
+    url = settings.relay_database_url()
     with (
         available(),
         psycopg.connect(
-            settings.relay_database_url(),
+            url,
+            **sign_in.parameters(url),
             row_factory=dict_row,
             autocommit=True,
             connect_timeout=3,

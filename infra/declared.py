@@ -56,6 +56,10 @@ _ALL = (
         secret=True,
         needed_by=("migrate",),
     ),
+    Setting(
+        "FFP_ADMIN_CREDENTIALS_ARN",
+        "The Secrets Manager secret, as RDS keeps it, with the password that FFP_ADMIN_DATABASE_URL does not have.",
+    ),
     Setting("FFP_POOL_SIZE", "Most connections of one process to PostgreSQL.", "8"),
     Setting(
         "FFP_CURSOR_KEY",

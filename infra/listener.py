@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from infra import logs, settings
+from infra import logs, settings, sign_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,9 @@ def run(heard: Callable[[Change | None], None], stop: threading.Event) -> None:
     """
     while not stop.is_set():
         try:
+            url = settings.database_url()
             with psycopg.connect(
-                settings.database_url(), autocommit=True, connect_timeout=3, application_name="ffp-listener"
+                url, **sign_in.parameters(url), autocommit=True, connect_timeout=3, application_name="ffp-listener"
             ) as connection:
                 connection.execute("listen ffp_changes")
                 heard(None)

@@ -25,6 +25,8 @@ def _ensure_roles(connection: Connection) -> None:
                 end if;
             exception when duplicate_object or unique_violation then null; end $$""")  # noqa: S608
         )
+    if connection.scalar(text("select 1 from pg_roles where rolname = 'rds_iam'")):  # Amazon RDS: they sign in by token
+        connection.execute(text("grant rds_iam to ffp_app, ffp_relay, ffp_ops"))
     if not connection.scalar(text("select pg_has_role(current_user, 'ffp_owner', 'member')")):
         connection.execute(text("grant ffp_owner to current_user"))
     name = connection.scalar(text("select quote_ident(current_database())"))
@@ -33,9 +35,14 @@ def _ensure_roles(connection: Connection) -> None:
     connection.execute(text("grant create, usage on schema public to ffp_owner"))
 
 
+def scripts() -> str:
+    """The folder of the migrations that this installation has."""
+    return str(resources.files("migrations"))
+
+
 def config(connection: Connection) -> Config:
     made = Config(attributes={"connection": connection})
-    made.set_main_option("script_location", str(resources.files("migrations")))
+    made.set_main_option("script_location", scripts())
     return made
 
 

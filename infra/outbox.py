@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from domain.jobs import Message
-from infra import settings
+from infra import settings, sign_in
 from infra.rows import Row
 
 _OPEN = "('queued', 'running', 'retrying')"
@@ -16,8 +16,10 @@ _BUCKETS = 5_000  # a sweep
 
 @contextmanager
 def transaction() -> Iterator[psycopg.Connection[Row]]:
+    url = settings.relay_database_url()
     with psycopg.connect(
-        settings.relay_database_url(),
+        url,
+        **sign_in.parameters(url),
         row_factory=dict_row,
         connect_timeout=3,
         application_name="ffp-relay",

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from domain import errors
-from infra import settings
+from infra import settings, sign_in
 from infra.rows import Row
 
 Pool = ConnectionPool[psycopg.Connection[Row]]
@@ -43,6 +43,13 @@ def _pool(name: str, url: Callable[[], str], size: Callable[[], int]) -> Pool:
 
 
 def _opened(url: str, name: str, size: int) -> Pool:
+    fixed = {
+        "autocommit": True,
+        "row_factory": dict_row,
+        "options": f"{_OPTIONS} -c app.release={settings.release()}",
+        "connect_timeout": 3,
+        "application_name": name,
+    }
     made: Pool = ConnectionPool(
         url,
         min_size=1,
@@ -50,13 +57,7 @@ def _opened(url: str, name: str, size: int) -> Pool:
         timeout=3,
         max_idle=5,  # nobody who only waits keeps a connection busy, so the pool need not stay as a rush has left it
         max_waiting=200,
-        kwargs={
-            "autocommit": True,
-            "row_factory": dict_row,
-            "options": f"{_OPTIONS} -c app.release={settings.release()}",
-            "connect_timeout": 3,
-            "application_name": name,
-        },
+        kwargs=lambda: fixed | sign_in.parameters(url),  # asked for each new connection
         name=name,
         open=False,
     )

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from domain.errors import Unavailable
-from infra import identities, logs, settings
+from infra import identities, logs, settings, sign_in
 from infra.rows import Row
 
 _AT_ONCE = 20  # users asked about in one run: the schedule has a minute
@@ -59,8 +59,10 @@ def _drop(email: str, *, undo: bool) -> str:
 
 def _call(query: str, params: Sequence[Any] = ()) -> list[Row]:
     """A connection of its own for each: none waits for Cognito."""
+    url = settings.relay_database_url()
     with psycopg.connect(
-        settings.relay_database_url(),
+        url,
+        **sign_in.parameters(url),
         row_factory=dict_row,
         autocommit=True,
         connect_timeout=3,

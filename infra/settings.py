@@ -98,6 +98,11 @@ def admin_database_url() -> str:
     return _required("FFP_ADMIN_DATABASE_URL")
 
 
+def admin_credentials_arn() -> str | None:
+    """The secret of Secrets Manager with that role's password; None: the URL has it."""
+    return _given("FFP_ADMIN_CREDENTIALS_ARN")
+
+
 def cursor_key() -> bytes:
     """Signs the cursors of lists (32 bytes). Where none is set it is made from the database's URL: all processes of an
     installation share that one, and no client knows its password. On AWS, where the URL has none, the template gives
@@ -126,12 +131,12 @@ def queues() -> QueueSettings:
     urls = {q: _given(f"FFP_QUEUE_{q.upper()}_URL") for q in QUEUES}
     return QueueSettings(
         urls={name: url for name, url in urls.items() if url},
-        region=_region(),
+        region=region(),
         endpoint_url=_given("AWS_ENDPOINT_URL_SQS") or _given("AWS_ENDPOINT_URL"),
     )
 
 
-def _region() -> str:
+def region() -> str:
     return _given("AWS_REGION") or ""
 
 
@@ -149,9 +154,9 @@ class CognitoSettings:
 
 @cache
 def cognito() -> CognitoSettings:
-    region = _region()
+    where = region()
     pool = _required("FFP_COGNITO_USER_POOL_ID")
-    issuer = _given("FFP_COGNITO_ISSUER") or f"https://cognito-idp.{region}.amazonaws.com/{pool}"
+    issuer = _given("FFP_COGNITO_ISSUER") or f"https://cognito-idp.{where}.amazonaws.com/{pool}"
     endpoint = _given("FFP_COGNITO_ENDPOINT_URL")
     keys_at = f"{endpoint}/{pool}" if endpoint else issuer
     return CognitoSettings(
@@ -160,7 +165,7 @@ def cognito() -> CognitoSettings:
         issuer=issuer,
         jwks_url=f"{keys_at}/.well-known/jwks.json",
         endpoint_url=endpoint,
-        region=region,
+        region=where,
     )
 
 
@@ -221,7 +226,7 @@ class MailSettings:
 
 @cache
 def mail() -> MailSettings:
-    return MailSettings(_given("FFP_MAIL_FROM") or "", _region(), _given("AWS_ENDPOINT_URL"))
+    return MailSettings(_given("FFP_MAIL_FROM") or "", region(), _given("AWS_ENDPOINT_URL"))
 
 
 def web_url() -> str:
@@ -241,7 +246,7 @@ class ObjectSettings:
 @cache
 def objects() -> ObjectSettings:
     endpoint = _given("AWS_ENDPOINT_URL_S3") or _given("AWS_ENDPOINT_URL")
-    return ObjectSettings(_required("FFP_BUCKET_EXPORTS"), _region(), endpoint)
+    return ObjectSettings(_required("FFP_BUCKET_EXPORTS"), region(), endpoint)
 
 
 def erasure_delay_s() -> float:

@@ -6,6 +6,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+phase = "expand"  # or "contract": takes away what the release before still uses
 
 
 def upgrade() -> None:

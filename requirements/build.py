@@ -60,7 +60,7 @@ class Target:
         return (f"manylinux_2_28_{self.machine}", f"manylinux2014_{self.machine}")
 
     def takes(self, marker: str) -> bool:
-        """pip asks markers about the Python it runs on, not about the one it installs for."""
+        """Pip asks markers about the Python it runs on, not about the one it installs for."""
         return Marker(marker).evaluate(
             {
                 "python_version": self.python,
