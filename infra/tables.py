@@ -76,10 +76,18 @@ def _table(name: str, *items: SchemaItem, schema: str | None = None) -> Table:
     return Table(name, metadata, *items, schema=schema)
 
 
-def _in_tenant(columns: list[str], target: str, target_columns: list[str]) -> ForeignKeyConstraint:
-    """A foreign key that cannot leave the tenant."""
+def _date(name: str) -> Column[object]:
+    return Column(name, Date, nullable=True)
+
+
+def _in_tenant(
+    columns: list[str], target: str, target_columns: list[str], *, goes: bool = False
+) -> ForeignKeyConstraint:
+    """A foreign key that cannot leave the tenant; `goes`: the row goes with its target."""
     return ForeignKeyConstraint(
-        ["tenant_id", *columns], [f"{target}.tenant_id", *(f"{target}.{c}" for c in target_columns)]
+        ["tenant_id", *columns],
+        [f"{target}.tenant_id", *(f"{target}.{c}" for c in target_columns)],
+        ondelete="CASCADE" if goes else None,
     )
 
 
@@ -273,26 +281,70 @@ programs = _table(
     _text("status"), _int("revision", default=1), _id("reviewed_by", null=True), _at("reviewed_at", null=True),
     _text("review_note", null=True), _int("weeks"), Column("start_on", Date, nullable=False), _json("spec"),
     _json("proof"), _text("input_hash"), _text("library_hash"), _text("engine_version"), _at("created_at"),
+    _at("status_at"), _date("next_due"), _date("counted_from"), _date("gap_from"), _date("fewer_days_on"),
+    _date("reassess_on"),
     UniqueConstraint("tenant_id", "submission_id"), UniqueConstraint("tenant_id", "job_id"),
     _in_tenant(["submission_id"], "submissions", ["id"]), _in_tenant(["job_id"], "jobs", ["id"]), _in_tenant(["reviewed_by"], "users", ["id"]),
     Index("programs_review_idx", "tenant_id", "created_at", postgresql_where=text("status = 'pending_review'")),
     Index("programs_user_idx", "tenant_id", "user_id", text("id desc")),
-    Index("programs_active_key", "tenant_id", "user_id", unique=True, postgresql_where=text("status = 'active'")),
+    Index("programs_active_key", "tenant_id", "user_id", unique=True,
+          postgresql_where=text("status in ('active', 'paused_safety')")),
+    Index("programs_due_idx", "tenant_id", "next_due", postgresql_where=text("status = 'active'")),
 )  # fmt: skip
 
 sessions = _table(
     "sessions", _id("tenant_id", key=True), _id("id", key=True), _id("program_id"), _id("user_id"), _int("week"),
     _int("number"), Column("deload", Boolean, nullable=False), Column("scheduled_on", Date, nullable=False),
-    Column("minutes", Numeric(5, 2), nullable=False),
+    Column("minutes", Numeric(5, 2), nullable=False), _text("status", default="planned"), _date("planned_on"),
+    _int("misses", default=0), _at("started_at", null=True), _at("finished_at", null=True),
     UniqueConstraint("tenant_id", "program_id", "week", "number"), _in_tenant(["program_id"], "programs", ["id"]),
+    Index("sessions_user_idx", "tenant_id", "user_id", "scheduled_on"),
 )  # fmt: skip
 
 prescribed_exercises = _table(
     "prescribed_exercises", _id("tenant_id", key=True), _id("session_id", key=True), _int("position", key=True),
     _id("user_id"), _text("exercise"), _text("role"), _int("sets"), _int("reps", null=True),
     _int("seconds", null=True), _int("rest_s"), Column("minutes", Numeric(5, 2), nullable=False),
-    _int("effort", null=True), _json("why"), _in_tenant(["session_id"], "sessions", ["id"]),
+    _int("effort", null=True), _json("why"), Column("base", JSONB, nullable=True),
+    _in_tenant(["session_id"], "sessions", ["id"]),
     Index("prescribed_exercises_exercise_idx", "tenant_id", "exercise"),
+)  # fmt: skip
+
+session_events = _table(
+    "session_events", _id("tenant_id", key=True), _id("session_id", key=True), _id("id", key=True), _id("user_id"),
+    Column("at", DateTime(timezone=True), nullable=False), _at("received_at"), _text("type"),
+    _int("position", null=True), _json("body", "{}"), _in_tenant(["session_id"], "sessions", ["id"], goes=True),
+    Index("session_events_user_idx", "tenant_id", "user_id"),
+)  # fmt: skip
+
+exercise_results = _table(
+    "exercise_results", _id("tenant_id", key=True), _id("session_id", key=True), _int("position", key=True),
+    _id("user_id"), _text("exercise"), _text("status"), _int("sets", null=True), _int("reps", null=True),
+    _int("seconds", null=True), _int("pain_during", null=True), _int("pain_after_24h", null=True),
+    _int("effort", null=True), _text("reason", null=True), _text("note", null=True), _at("done_at", null=True),
+    _in_tenant(["session_id"], "sessions", ["id"], goes=True),
+    Index("exercise_results_user_idx", "tenant_id", "user_id", "done_at"),
+)  # fmt: skip
+
+adaptations = _table(
+    "adaptations", _id("tenant_id", key=True), _id("id", key=True), _id("program_id"), _id("session_id"),
+    _id("user_id"), _text("exercise"), _text("rule"), _text("action"), _text("status"), _json("changes"),
+    _int("revision", default=1), _at("created_at"), _id("decided_by", null=True), _at("decided_at", null=True),
+    _text("note", null=True), UniqueConstraint("tenant_id", "session_id", "exercise", "rule"),
+    _in_tenant(["program_id"], "programs", ["id"], goes=True),
+    _in_tenant(["session_id"], "sessions", ["id"], goes=True), _in_tenant(["decided_by"], "users", ["id"]),
+    Index("adaptations_program_idx", "tenant_id", "program_id", "id"),
+    Index("adaptations_user_idx", "tenant_id", "user_id"),
+    Index("adaptations_review_idx", "tenant_id", "created_at", postgresql_where=text("status = 'proposed'")),
+)  # fmt: skip
+
+check_ins = _table(
+    "check_ins", _id("tenant_id", key=True), _id("id", key=True), _id("program_id"), _id("user_id"),
+    _json("answers"), _text("outcome"), _text("level", null=True),
+    Column("flags", ARRAY(Text), nullable=False, server_default="{}"), _text("advice_key", null=True),
+    _at("created_at"), _id("resumed_by", null=True), _at("resumed_at", null=True), _text("note", null=True),
+    _in_tenant(["program_id"], "programs", ["id"], goes=True), _in_tenant(["resumed_by"], "users", ["id"]),
+    Index("check_ins_program_idx", "tenant_id", "program_id", "id"), Index("check_ins_user_idx", "tenant_id", "user_id"),
 )  # fmt: skip
 
 notifications = _table(
