@@ -29,12 +29,14 @@ NOT_ON_LAMBDA = {
     "FFP_WEBHOOK_ALLOW_PRIVATE",
     "FFP_RELAY",
     "FFP_RELAY_PERIOD_S",
+    # A container's; a function has CloudWatch and X-Ray.
+    "FFP_METRICS_PORT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
     # Lambda sets it.
+    "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
-    # Migrations, which no function runs.
-    "FFP_ADMIN_DATABASE_URL",
 }
 
 

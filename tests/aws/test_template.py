@@ -19,6 +19,7 @@ from domain.jobs import QUEUE_OF, STAGE_AFTER
 from domain.rights import EXPORT_DAYS
 from infra import settings
 from infra.local import queues as local_queues
+from requirements.build import ARTEFACTS
 from tests.aws import gateway
 from tests.aws.stack import NOT_ON_LAMBDA, Stack
 
@@ -115,7 +116,11 @@ def test_every_route_goes_to_the_alias_that_snapstart_prepared(stack: Stack) -> 
             assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
             assert integration["uri"]["Fn::Sub"][1] == {"Alias": {"Ref": "ApiFunctionAliaslive"}}
     assert stack.resources["ApiPermission"]["Properties"]["FunctionName"] == {"Ref": "ApiFunctionAliaslive"}
-    assert stack.functions["ApiFunction"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    kept_warm = {"Fn::If": ["KeptWarm", "None", "PublishedVersions"]}
+    assert stack.functions["ApiFunction"]["SnapStart"] == {"ApplyOn": kept_warm}
+    [_, warm, cold] = stack.resources["ApiFunctionAliaslive"]["Properties"]["ProvisionedConcurrencyConfig"]["Fn::If"]
+    assert warm == {"ProvisionedConcurrentExecutions": {"Ref": "ApiProvisionedConcurrency"}}
+    assert cold == {"Ref": "AWS::NoValue"}
     assert stack.resources["RestApi"]["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
 
 
@@ -280,8 +285,9 @@ def test_a_function_connects_as_the_roles_it_is_given_without_a_password(stack: 
     assert len(allowed) == len(urls)
     for (variable, url), resource in zip(urls.items(), allowed, strict=True):
         assert url["Fn::Sub"].startswith(
-            f"postgresql://{ROLES[variable]}@${{DatabaseHost}}:5432/${{DatabaseName}}?sslmode=verify-full"
+            f"postgresql://{ROLES[variable]}@${{DatabaseHost}}:${{DatabasePort}}/${{DatabaseName}}?sslmode=verify-full"
         )
+        assert "sslrootcert" not in url["Fn::Sub"]  # infra/sign_in.py brings the authorities of RDS
         assert resource["Fn::Sub"].endswith(f":dbuser:${{DatabaseResourceId}}/{ROLES[variable]}")
 
 
@@ -333,6 +339,48 @@ def test_the_sender_of_webhooks_has_the_internet_and_nothing_else(stack: Stack) 
         if each["Action"] == "secretsmanager:GetSecretValue" and each["Resource"] == {"Ref": "WebhookKey"}
     }
     assert may_read == {"ApiFunction", "WebhooksFunction"}
+
+
+def test_only_migrations_reach_the_master_user(stack: Stack) -> None:
+    """By a password that no variable holds: RDS keeps it in a secret, which one role may read."""
+    variables = stack.variables("MigrateFunction")
+    assert variables["FFP_ADMIN_DATABASE_URL"]["Fn::Sub"].startswith("postgresql://${DatabaseAdministrator}@")
+    reads = {
+        name
+        for name in stack.functions
+        for each in stack.statements(name)
+        if each["Resource"] == {"Ref": "DatabaseCredentialsArn"}
+    }
+    assert reads == {"MigrateFunction"}
+    assert {name for name in stack.functions if "FFP_ADMIN_DATABASE_URL" in stack.variables(name)} == reads
+    assert stack.functions["MigrateFunction"]["ReservedConcurrentExecutions"] == 1
+
+
+def test_a_release_gets_a_tenth_of_the_requests_first_and_goes_back_by_itself(stack: Stack) -> None:
+    [group] = stack.of("AWS::CodeDeploy::DeploymentGroup").values()
+    assert group["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Canary10Percent5Minutes"}
+    assert group["AutoRollbackConfiguration"]["Enabled"] is True
+    alarms = {each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]}
+    assert alarms == {"ApiReleaseErrors", "ApiReleaseFailures"}
+    for name in alarms:
+        alarm = stack.resources[name]["Properties"]
+        assert f"docs/runbook.md#{name.lower()}" in alarm["AlarmDescription"]
+        # Of this very function and stage; what is not measured is no reason to go back.
+        assert "ApiFunction" in str(alarm["Dimensions"]) or "ffp-${Environment}" in str(alarm["Dimensions"])
+        assert alarm["TreatMissingData"] == "notBreaching"
+    assert stack.resources["ApiFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+
+
+def test_every_function_is_built_from_an_artefact_that_holds_its_handler(stack: Stack) -> None:
+    source = gateway.TEMPLATE.read_text()
+    assert source.count("Type: AWS::Serverless::Function\n    Metadata:\n      BuildMethod: makefile\n") == len(
+        stack.functions
+    )
+    for each in stack.functions.values():
+        folder = ROOT / each["Code"]["S3Key"]
+        assert (folder / "Makefile").read_text() == "include ../build.mk\n"
+        package = each["Handler"].partition(".")[0]
+        assert package in ARTEFACTS[folder.name].packages
 
 
 def test_what_a_function_may_ask_of_the_user_pool(stack: Stack) -> None:
@@ -390,7 +438,7 @@ def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
 def test_each_function_has_a_role_of_its_own_and_no_right_to_everything(stack: Stack) -> None:
     roles = [each["Role"]["Fn::GetAtt"][0] for each in stack.functions.values()]
     assert len(set(roles)) == len(roles)
-    assert set(roles) == set(stack.of("AWS::IAM::Role"))
+    assert set(stack.of("AWS::IAM::Role")) == {*roles, "ReleaseRole"}
     for name in stack.functions:
         for statement in stack.statements(name):
             assert "*" not in str(statement["Action"])
