@@ -89,6 +89,7 @@ class Job:
     started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
+    held: bool = False  # waits in the outbox for its turn: nobody publishes it who has just committed it
     estimate_s: float | None = None  # seconds to the end, where it was asked for and something honest can be said
 
     @property
@@ -99,7 +100,8 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Message:
     """What travels: ids only, never health data. `tenant_id` is checked against the job, never trusted. `replay` is the
-    job's when the message was sent: one from before a replay says nothing about the job after it.
+    job's when the message was sent: one from before a replay says nothing about the job after it. `held` does not
+    travel: such a message is not sent, its job waits for its turn.
     """
 
     tenant_id: UUID
@@ -108,10 +110,11 @@ class Message:
     correlation_id: str
     traceparent: str | None = None
     replay: int = 0
+    held: bool = False
 
 
 def message_for(job: Job) -> Message:
-    return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent, job.replays)
+    return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent, job.replays, job.held)
 
 
 class Transient(Exception):
@@ -133,6 +136,10 @@ class Permanent(Exception):
 
 class LeaseLost(Exception):
     """Another worker took the job over, or it was canceled: nothing of this attempt was written."""
+
+
+class HeldBack(LeaseLost):
+    """Not now: its tenant has its share, or its stage its cap or a pause. It waits in the outbox; no attempt counts."""
 
 
 def backoff_s(receive_count: int, jitter: float, base_s: float = 1.0, cap_s: float = 300.0) -> float:

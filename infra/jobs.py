@@ -10,8 +10,9 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import NotFound
 from domain.failures import Failure
-from domain.jobs import STAGES_OF, Job, LeaseLost, Message, Stage, Transient
+from domain.jobs import STAGES_OF, HeldBack, Job, LeaseLost, Message, Stage, Transient
 from domain.records import Claim, Submission, SubmissionClaim
+from infra import settings
 from infra.rows import Row, TenantConnection
 
 _JOB = tuple(f.name for f in fields(Job) if f.name != "estimate_s")
@@ -27,6 +28,13 @@ def job_columns(composite: str, prefix: str) -> str:
     return columns(composite, _JOB, prefix)
 
 
+def message_from(row: Row) -> Message:
+    """Of a row as app.take_turns returns it."""
+    return Message(
+        row["tenant_id"], row["job_id"], row["stage"], row["correlation_id"], row["traceparent"], row["replays"]
+    )
+
+
 def job_from(row: Row, prefix: str = "") -> Job:
     return Job(**{name: row[f"{prefix}{name}"] for name in _JOB}, estimate_s=row.get("estimate_s"))
 
@@ -35,12 +43,17 @@ _COLUMNS = ", ".join(_JOB)
 _READ = f"select {_COLUMNS}, app.estimate_s(j) as estimate_s from app.read_job(%s, %s, %s, %s) j"  # noqa: S608 - our own names
 _CANCEL = f"select {', '.join(_JOB)} from app.cancel_job(%s, %s, %s, %s, %s)"  # noqa: S608
 _CLAIM = f"""select outcome, retry_in, template_id, score, settings, {columns("job", _JOB, "job_")},
-    {columns("submission", _SUBMISSION, "submission_")} from app.claim_job(%s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
+    {columns("submission", _SUBMISSION, "submission_")} from app.{{function}}(%s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
+# The end of a stage, and in the same statement what is to be sent now that it has ended.
+_END = """select e.held, t.* from (select {call} as held) e
+    left join lateral app.turns_after(e.held, %s, %s, %s, %s) t on true"""
 
 
 class JobRepository:
     def __init__(self, connection: TenantConnection) -> None:
         self._connection = connection
+        # Once this transaction has committed, these are to be sent: who has ended a stage makes room for others.
+        self.turns: list[Message] = []
 
     def read(self, job_id: UUID) -> Job:
         return self._one(self._connection.read(_READ, (job_id,)))
@@ -82,9 +95,18 @@ class JobRepository:
         another tenant is not there, and nothing happens.
 
         Raises NotFound (unknown here, or a message for another tenant), LeaseLost (nothing left to do),
-        Transient (another worker has it, or its attempts are used up: the message goes its way to the dead letters).
+        HeldBack (not now; it is in the outbox again), Transient (another worker has it, or its attempts are used up:
+        the message goes its way to the dead letters).
         """
-        [row] = self._connection.finish(_CLAIM, (message.job_id, message.stage, lease_s, worker))
+        return self._claim("claim_job_in_turn", message, lease_s, worker)
+
+    def claim_regardless(self, message: Message, lease_s: float, worker: str) -> Claim:
+        """The same whatever the limits: for a unit that is rolled back."""
+        return self._claim("claim_job", message, lease_s, worker)
+
+    def _claim(self, function: str, message: Message, lease_s: float, worker: str) -> Claim:
+        query = _CLAIM.format(function=function)
+        [row] = self._connection.finish(query, (message.job_id, message.stage, lease_s, worker))
         match row["outcome"]:
             case "claimed":
                 job = job_from(row, "job_")
@@ -94,6 +116,8 @@ class JobRepository:
                 return SubmissionClaim(job, row["settings"], submission, row["template_id"], row["score"])
             case "done":
                 raise LeaseLost
+            case "held":
+                raise HeldBack
             case "busy":
                 raise Transient("leased", retry_in=row["retry_in"] + 1)
             case "exhausted":
@@ -104,7 +128,8 @@ class JobRepository:
     def finish_scoring(self, job: Job, engine_version: str, result: dict[str, Any], *, referral: bool) -> None:
         """Store the score with the job's next state, in one statement. Raises LeaseLost: then nothing was stored."""
         self._fenced(
-            "select app.finish_scoring(%s, %s, %s, %s, %s, %s, %s, %s) as held",
+            job,
+            "app.finish_scoring(%s, %s, %s, %s, %s, %s, %s, %s)",
             (job.id, job.attempt, engine_version, Jsonb(result), referral),
         )
 
@@ -114,7 +139,8 @@ class JobRepository:
         Raises LeaseLost: then nothing was stored.
         """
         self._fenced(
-            "select app.finish_generation(%s, %s, %s, %s, %s, %s, %s) as held",
+            job,
+            "app.finish_generation(%s, %s, %s, %s, %s, %s, %s)",
             (job.id, job.attempt, Jsonb(program), None if plan is None else Jsonb(plan)),
         )
 
@@ -150,14 +176,16 @@ class JobRepository:
     def finish(self, job: Job, result_type: str | None = None, result_id: UUID | None = None) -> None:
         """End the job with what this transaction has written. Raises LeaseLost: then nothing of it may be committed."""
         self._fenced(
-            "select app.finish_job(%s, %s, %s, %s, %s, %s, %s, %s) as held",
+            job,
+            "app.finish_job(%s, %s, %s, %s, %s, %s, %s, %s)",
             (job.id, job.stage, job.attempt, result_type, result_id),
         )
 
     def end_attempt(self, job: Job, outcome: str, failure: Failure) -> None:
         """End an attempt without its effect: `retry` or `failed`. Raises LeaseLost if it is not ours any more."""
         self._fenced(
-            "select app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) as held",
+            job,
+            "app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 job.id,
                 job.stage,
@@ -180,9 +208,12 @@ class JobRepository:
             (self._connection.context.tenant_id, job_id),
         )
 
-    def _fenced(self, query: str, params: tuple[Any, ...]) -> None:
-        if not self._connection.finish(query, params)[0]["held"]:
+    def _fenced(self, job: Job, call: str, params: tuple[Any, ...]) -> None:
+        after = (job.tenant_id, job.id, job.stage, settings.relay_grace_s())
+        rows = self._connection.finish(_END.format(call=call), (*params, *after))
+        if not rows[0]["held"]:
             raise LeaseLost
+        self.turns += [message_from(row) for row in rows if row["job_id"] is not None]
 
     @staticmethod
     def _one(rows: list[Row]) -> Job:

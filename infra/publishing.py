@@ -10,19 +10,17 @@ from infra.database import unit_of_work
 
 
 def publish_committed(context: Context, message: Message) -> None:
-    """Never raises: the job's row is in the outbox until it is marked, and the relay sends whatever stays there."""
-    if not queue.publish([message]):
+    """Never raises: the job's row is in the outbox until it is marked, and the relay sends whatever stays there. What
+    is held stays there until its turn.
+    """
+    if message.held or not queue.publish([message]):
         return
-    try:
-        with unit_of_work(context) as uow:
-            uow.jobs.mark_published(message.job_id, message.stage)
-    except Unavailable:
-        logs.warning("mark_published_failed", stage=message.stage)
+    _mark(context, message)
 
 
 def publish_all(context: Context, jobs: Sequence[Job]) -> None:
     """The same for jobs that one commit has made, in as few calls as there can be."""
-    sent = queue.publish([message_for(job) for job in jobs]) if jobs else []
+    sent = queue.publish([message_for(job) for job in jobs if not job.held])
     if not sent:
         return
     try:
@@ -30,3 +28,21 @@ def publish_all(context: Context, jobs: Sequence[Job]) -> None:
             uow.jobs.mark_all_published([message.job_id for message in sent])
     except Unavailable:
         logs.warning("mark_published_failed", stage=sent[0].stage)
+
+
+def publish_turns(context: Context, job: Job, turns: Sequence[Message]) -> None:
+    """What is to be sent after `job` has ended its stage: its own next stage, and others whose turn it is, of any
+    tenant. The others are not marked: their claim does that, and the relay sends those that nobody claims in time.
+    """
+    sent = queue.publish(turns)
+    for message in sent:
+        if message.job_id == job.id and message.tenant_id == job.tenant_id:
+            _mark(context, message)
+
+
+def _mark(context: Context, message: Message) -> None:
+    try:
+        with unit_of_work(context) as uow:
+            uow.jobs.mark_published(message.job_id, message.stage)
+    except Unavailable:
+        logs.warning("mark_published_failed", stage=message.stage)

@@ -251,11 +251,16 @@ jobs = _table(
     _at("published_at", null=True), _text("result_type", null=True), _id("result_id", null=True),
     _text("review", null=True), _text("error_code", null=True), _text("correlation_id"), _text("traceparent", null=True), _at("created_at"),
     _at("started_at", null=True), _at("updated_at"), _at("finished_at", null=True), _int("deaths", default=0),
-    _int("replays", default=0),
+    _int("replays", default=0), Column("held", Boolean, nullable=False, server_default=text("false")),
+    _at("hold_until", null=True),
     UniqueConstraint("tenant_id", "assessment_id"), _in_tenant(["assessment_id"], "assessments", ["id"]),
     Index("jobs_unpublished_idx", "updated_at", postgresql_where=text(f"published_at is null and {_OPEN}")),
     Index("jobs_user_idx", "tenant_id", "user_id", text("updated_at desc")),
     Index("jobs_open_idx", "updated_at", postgresql_where=text(_OPEN)),
+    Index("jobs_held_idx", "stage", "tenant_id", "id", postgresql_where=text("held")),
+    Index("jobs_in_flight_idx", "stage", "tenant_id",
+          postgresql_where=text("not held and status in ('queued', 'running')")),
+    Index("jobs_leased_idx", "tenant_id", "stage", "lease_until", postgresql_where=text("lease_until is not null")),
     Index("jobs_subject_key", "tenant_id", "kind", "subject_id", unique=True,
           postgresql_where=text("status in ('queued', 'running', 'retrying', 'dead')")),
 )  # fmt: skip
@@ -269,6 +274,11 @@ attempts = _table(
     _in_tenant(["job_id"], "jobs", ["id"]),
     Index("attempts_started_idx", "started_at", postgresql_using="brin"),
     Index("attempts_ended_idx", "ended_at", postgresql_where=text("outcome = 'succeeded'")),
+)  # fmt: skip
+
+limits = _table(
+    "limits", _int("version", key=True), _id("id"), _json("document"), _text("reason"), _id("changed_by", null=True),
+    _at("changed_at"), UniqueConstraint("id"),
 )  # fmt: skip
 
 stage_pace = _table(

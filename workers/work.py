@@ -3,23 +3,21 @@
 import os
 import secrets
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from domain.errors import NotFound
 from domain.failures import Failure, tidy
-from domain.jobs import STAGE_AFTER, Job, LeaseLost, Message, Permanent, Stage, Transient, message_for
+from domain.jobs import HeldBack, Job, LeaseLost, Message, Permanent, Stage, Transient
 from domain.programs.milp import solve_week
 from domain.records import Claim, SubmissionClaim
 from domain.services import assessments, emails, programs
-from domain.tenancy import worker_context
+from domain.tenancy import Context, worker_context
 from infra import content, logs, ses, settings
 from infra.database import unit_of_work
 from infra.ids import new_id
-from infra.publishing import publish_committed
+from infra.publishing import publish_turns
 from infra.units import UnitOfWork
 from workers import rights
 
@@ -78,10 +76,26 @@ def deliver(message: Message) -> None:
     logs.bind(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
     try:
         _deliver(message)
+    except HeldBack:
+        logs.info("held_back", stage=message.stage)
     except LeaseLost:
         logs.info("nothing_to_do", stage=message.stage)
     finally:
         logs.clear()
+
+
+class _Units:
+    """Units of work for one claimed job, and what is to be sent now that they have committed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.turns: list[Message] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        with unit_of_work(self._context) as uow:
+            yield uow
+        self.turns += uow.jobs.turns
 
 
 def _deliver(message: Message) -> None:
@@ -93,23 +107,23 @@ def _deliver(message: Message) -> None:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
             logs.error("job_not_of_this_tenant", stage=message.stage)
             raise
-    job = claim.job
+    job, units = claim.job, _Units(context)
     try:
-        follows = STAGES[job.stage](partial(unit_of_work, context), claim)
+        STAGES[job.stage](units.begin, claim)
     except LeaseLost:
         raise
     except Permanent as error:
-        _end(job, "failed", failure_of(error))
+        _end(units, job, "failed", failure_of(error))
         logs.warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
-        return
     except Exception as error:
         failure = failure_of(error)
         _log_retry(job, failure)
-        _end(job, "retry", failure)
+        _end(units, job, "retry", failure)
         raise
-    logs.info("stage_done", stage=job.stage, attempt=job.attempt)
-    if follows:
-        publish_committed(context, replace(message_for(job), stage=STAGE_AFTER[job.stage]))
+    else:
+        logs.info("stage_done", stage=job.stage, attempt=job.attempt)
+    finally:
+        publish_turns(context, job, units.turns)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -119,8 +133,8 @@ def failure_of(error: Exception) -> Failure:
     return Failure("unexpected_error", type(error).__name__, tidy(logs.frames(error)))
 
 
-def _end(job: Job, outcome: str, failure: Failure) -> None:
-    with unit_of_work(worker_context(job.tenant_id, job.correlation_id)) as uow:
+def _end(units: _Units, job: Job, outcome: str, failure: Failure) -> None:
+    with units.begin() as uow:
         uow.jobs.end_attempt(job, outcome, failure)
 
 

@@ -11,6 +11,7 @@ SHARED = {
     "consent_texts": "what people are asked to agree to, read-only for the application",
     "exercises": "the shipped library, read-only for the application",
     "libraries": "the same with its rules, read-only for the application",
+    "limits": "how much of each stage a tenant may use, as operators have it",
     "replays": "what operators have ordered, over all tenants: filters, ids and reasons",
     "safety_rules": "the shipped red-flag rules, read-only for the application",
     "stage_pace": "how long each stage takes and how many wait, over all tenants",
@@ -62,6 +63,12 @@ DEFINERS = {
     "take_dead_letter",
     # Missed sessions are looked for tenant by tenant: this says in which there may be some, and no more.
     "tenants_to_catch_up",
+    # Fairness is between tenants: how many jobs of whom are in flight, and whose turn it is. Of others' jobs a worker
+    # learns the ids that it has to send.
+    "hold_back",
+    "take_place",
+    "take_turns",
+    "turns_after",
     # The throttle's buckets are out of every service's reach.
     "return_token",
     "sweep_buckets",
@@ -134,6 +141,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "import_rows_expire": ["ffp_relay"],
         "invitations_erase": ["ffp_owner"],
         "jobs_ops": ["ffp_ops"],
+        "jobs_owner": ["ffp_owner"],
         "jobs_relay": ["ffp_relay"],
         "notifications_expire": ["ffp_relay"],
         "programs_owner": ["ffp_owner"],
@@ -228,6 +236,8 @@ def test_what_each_role_may_touch(db: Database) -> None:
         ("audit_chain", "SELECT"),
         ("audit_heads", "SELECT"),
         ("stage_pace", "SELECT"),
+        ("limits", "SELECT"),
+        ("limits", "INSERT"),
         ("dead_letters", "SELECT"),
         ("dead_letter_events", "SELECT"),
         ("dead_letter_events", "INSERT"),
@@ -241,6 +251,7 @@ def test_what_each_role_may_touch(db: Database) -> None:
     assert held["ffp_relay"] == {
         *((table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")),
         ("import_rows", "DELETE"),
+        ("limits", "SELECT"),
         *(("stage_pace", right) for right in ("SELECT", "INSERT", "UPDATE")),
     }
     for table in ("submissions", "scores", "audit_log", "consents", "session_events"):
@@ -255,6 +266,7 @@ def test_what_each_role_may_touch(db: Database) -> None:
     assert {row["column_name"] for row in columns} <= {
         "tenant_id", "id", "kind", "status", "stage", "attempt", "max_attempts", "revision", "lease_until",
         "published_at", "error_code", "correlation_id", "traceparent", "created_at", "updated_at", "replays",
+        "held", "hold_until",
     }  # fmt: skip
 
 
@@ -268,6 +280,7 @@ def test_operators_reach_nothing_of_a_person(db: Database) -> None:
     assert reached == {
         "jobs", "attempts", "audit_log", "audit_chain", "audit_heads", "stage_pace", "tenants", "dead_letters",
         "dead_letter_messages", "dead_letter_events", "dead_letter_groups", "replays", "replay_letters",
+        "limits",
     }  # fmt: skip
     of = {table: {row["column_name"] for row in columns if row["table_name"] == table} for table in reached}
     assert "body" not in of["dead_letter_messages"]
