@@ -10,8 +10,8 @@ from api.context import request_id
 from api.errors import HttpProblem
 from domain import permissions
 from domain.errors import Forbidden, TooManyRequests, Unavailable
-from domain.tenancy import Actor, ContentAdmin, Context, Operator, Principal
-from infra import logs, membership
+from domain.tenancy import CONTENT_TENANT, Actor, ContentAdmin, Context, Operator, Principal
+from infra import logs, membership, metrics
 
 if TYPE_CHECKING:
     from infra import tokens
@@ -48,10 +48,14 @@ def _admitted(request: Request, credentials: HTTPAuthorizationCredentials | None
     if verified.tenant is not None and verified.tenant != str(who.tenant_id):
         # Ours by its signature, and of another tenant than its subject: an alarm counts this line.
         logs.error("token_tenant_mismatch", tenant_id=str(who.tenant_id), user_id=str(who.user_id))
+        metrics.record(metrics.TENANT_MISMATCHES, of="token")
         raise _refused()
+    if who.tenant_id is not None:
+        logs.bind(tenant_id=str(who.tenant_id))
     rates.count(request.scope, admission.token)
     if admission.retry_after_s:
         logs.info("throttled", tenant_id=str(who.tenant_id))
+        metrics.record(metrics.THROTTLED)
         raise TooManyRequests(admission.retry_after_s)
     permissions.require(request.scope["route"].name, who.role)
     return who
@@ -81,7 +85,6 @@ def tenant_user(who: Annotated[Principal, Depends(principal)]) -> Context:
     """Someone of a tenant. Staff have none, so there is nothing here for them to see."""
     if who.tenant_id is None:
         raise Forbidden
-    logs.bind(tenant_id=str(who.tenant_id))
     return Context(who.tenant_id, who.user_id, who.role, request_id())
 
 
@@ -99,9 +102,24 @@ def operator_of(who: Annotated[Principal, Depends(principal)]) -> Operator:
     return Operator(who.user_id, request_id())
 
 
+def content_keeper(who: Annotated[Principal, Depends(principal)]) -> Context:
+    """A content admin, in the tenant of content work: it has jobs and an audit log, and nobody is in it."""
+    if who.role != ContentAdmin.role or who.user_id is None:
+        raise Forbidden
+    return Context(CONTENT_TENANT, who.user_id, who.role, request_id())
+
+
+def spectator(who: Annotated[Principal, Depends(principal)]) -> Context:
+    return content_keeper(who) if who.role == ContentAdmin.role else tenant_user(who)
+
+
 TenantUser = Annotated[Context, Depends(tenant_user)]
 """The context of the signed-in user: pass it to `unit_of_work`."""
 TemplateEditor = Annotated[Actor, Depends(template_editor)]
 """Whoever may have a word on templates: pass it to `template_work`. What they may do there is the service's to say."""
+ContentKeeper = Annotated[Context, Depends(content_keeper)]
+"""Who keeps the videos that FFP ships: pass it to `unit_of_work`."""
+Spectator = Annotated[Context, Depends(spectator)]
+"""Whoever may watch videos: pass it to `unit_of_work`, whose policies say which."""
 OperatorUser = Annotated[Operator, Depends(operator_of)]
 """An operator: pass it to `operations`."""

@@ -49,6 +49,11 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.TooManyWebhooks: 409,
     errors.WebhookDisabled: 409,
     errors.WebhookUrlRefused: 422,
+    errors.VideoInOtherState: 409,
+    errors.UploadMissing: 409,
+    errors.UploadRefused: 422,
+    errors.InvalidCaptions: 422,
+    errors.UnknownExercise: 422,
     errors.InvitationNotOpen: 410,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
@@ -198,6 +203,12 @@ def _details(error: errors.DomainError) -> list[ProblemDetail]:
         details = [ProblemDetail(pointer=r.pointer, code=r.code, message=r.message) for r in error.refusals]
     if isinstance(error, errors.ConsentRequired):
         details = [ProblemDetail(pointer=f"/{error.document}", code=error.version, message="Consent to this version.")]
+    if isinstance(error, errors.InvalidCaptions):
+        message = f"Line {error.line} is not WebVTT, or its cue is not in order."
+        details = [ProblemDetail(pointer="/text", code="not_webvtt", message=message)]
+    if isinstance(error, errors.UnknownExercise):
+        message = "There is no such exercise."
+        details = [ProblemDetail(pointer=f"/exercises/{n}", code="unknown", message=message) for n in error.places]
     return details
 
 

@@ -15,6 +15,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "assessments": ("assessments", "fhir"),
     "auth": ("auth", "registration"),
     "business": ("business", "members", "invitations", "audit", "member_rights", "webhooks"),
+    "content": ("content_videos",),
     "erasures": ("erasures",),
     "errors": ("errors",),
     "events": ("events",),
@@ -27,6 +28,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "programs": ("programs", "reviews", "fhir"),
     "reviews": ("reviews",),
     "templates": ("templates", "fhir"),
+    "videos": ("videos",),
 }
 
 

@@ -231,6 +231,43 @@ class WebhookUrlRefused(DomainError):
         self.reason = reason
 
 
+class VideoInOtherState(DomainError):
+    code = "video_in_other_state"
+    detail = "The video is not in a state that allows this: look at it again."
+
+
+class UploadMissing(DomainError):
+    code = "upload_missing"
+    detail = "Nothing has been uploaded yet. Send the file to the address that `upload` has, then repeat the request."
+
+
+class UploadRefused(DomainError):
+    """What was uploaded is not of the size or type that was announced."""
+
+    code = "upload_refused"
+    detail = "The file is not of the size or type that was announced. Ask for another upload, and send that file."
+
+
+class InvalidCaptions(DomainError):
+    """`line` is where the text stops to be WebVTT, from 1."""
+
+    code = "invalid_captions"
+    detail = "The captions are not WebVTT. `errors` names the line."
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+
+class UnknownExercise(DomainError):
+    """`places` are those in the list of exercises, from 0."""
+
+    code = "unknown_exercise"
+    detail = "There are no such exercises in the library. `errors` points at each."
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self.places = places
+
+
 class Unavailable(DomainError):
     """The outside (database, pool) cannot serve now; what was asked for is not confirmed."""
 

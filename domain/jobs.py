@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
-Stage = Literal["scoring", "generating", "sending", "exporting", "erasing"]
+Stage = Literal["scoring", "generating", "sending", "exporting", "erasing", "processing"]
 # How far the clinician's review of the job's program is; None where the tenant asks for none.
 Review = Literal["pending", "approved", "rejected"]
 
@@ -40,6 +40,7 @@ STAGES_OF: dict[str, tuple[Stage, ...]] = {
     "email": ("sending",),
     "export": ("exporting",),
     "erasure": ("erasing",),
+    "video": ("processing",),
 }
 # The task that does a stage, and the queue its message goes to.
 TASK_OF: dict[Stage, str] = {
@@ -48,6 +49,7 @@ TASK_OF: dict[Stage, str] = {
     "sending": "emails.send",
     "exporting": "exports.make",
     "erasing": "people.erase",
+    "processing": "videos.process",
 }
 QUEUE_OF: dict[Stage, str] = {
     "scoring": "scoring",
@@ -55,6 +57,7 @@ QUEUE_OF: dict[Stage, str] = {
     "sending": "notifications",
     "exporting": "bulk",
     "erasing": "bulk",
+    "processing": "media",
 }
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 

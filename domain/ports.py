@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.programs.library import Library
     from domain.services.webhooks import Wanted as WantedWebhook
+    from domain.videos import NewVideo, Video
+    from domain.videos import Status as VideoStatus
 
 
 class Assessments(Protocol):
@@ -222,6 +224,27 @@ class Webhooks(Protocol):
 
     def replay(self, endpoint_id: UUID, since: datetime, until: datetime) -> int:
         """How many there were."""
+        ...
+
+
+class Videos(Protocol):
+    def known_exercises(self, exercises: Sequence[str]) -> list[str]: ...
+
+    def add(self, video_id: UUID, upload_id: UUID, new: "NewVideo") -> "Video": ...
+
+    def change(self, video_id: UUID, revision: int, values: Mapping[str, Any]) -> "Video":
+        """Raises StaleRevision unless the video still is at `revision`."""
+        ...
+
+    def move(
+        self,
+        video_id: UUID,
+        revision: int,
+        was: "Sequence[VideoStatus]",
+        to: "VideoStatus",
+        values: Mapping[str, Any] | None = None,
+    ) -> "Video":
+        """Raises VideoInOtherState unless it `was` in one of these states, and StaleRevision."""
         ...
 
 
@@ -424,3 +447,5 @@ class UnitOfWork(Protocol):
     def emails(self) -> Emails: ...
     @property
     def webhooks(self) -> Webhooks: ...
+    @property
+    def videos(self) -> Videos: ...

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
+# The tenant of content work, in which nobody is (migration 0017 makes it; docs/adr/0014 says why).
+CONTENT_TENANT = UUID("00000000-0000-7000-8000-0000000000ff")
 # Everyone who belongs to a tenant; staff belong to none.
 PEOPLE = frozenset({"individual", "business_owner", "business_admin", "clinician", "member"})
 STAFF_ROLES = frozenset({"operator", "content_admin"})

@@ -9,7 +9,17 @@ from typing import Literal
 
 # `worker` is a Celery process of a fleet or a laptop, `sqs` a Lambda function on one queue.
 Door = Literal[
-    "api", "worker", "sqs", "relay", "sweeper", "dead_letters", "replays", "webhooks", "webhook_sender", "migrate"
+    "api",
+    "worker",
+    "sqs",
+    "media",
+    "relay",
+    "sweeper",
+    "dead_letters",
+    "replays",
+    "webhooks",
+    "webhook_sender",
+    "migrate",
 ]
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 
@@ -152,6 +162,27 @@ _ALL = (
         needed_by=("api", "worker"),
     ),
     Setting(
+        "FFP_QUEUE_MEDIA_URL", "The SQS queue of videos to process.", needed_by=("api", "worker", "media", "relay")
+    ),
+    Setting(
+        "FFP_BUCKET_VIDEOS",
+        "The S3 bucket of videos: `uploads/` is deleted after a day, `videos/` is what the CDN serves.",
+        needed_by=("api", "media"),
+    ),
+    Setting("FFP_CDN_URL", "Where videos are served from: a CloudFront distribution's address.", needed_by=("api",)),
+    Setting(
+        "FFP_CDN_KEYS_ARN",
+        "The Secrets Manager secret with the keys that sign addresses of videos, the newest first.",
+    ),
+    Setting("FFP_CDN_KEYS_FILE", "A file with the same, where no secret has them: the local stack's."),
+    Setting(
+        "FFP_VIDEO_PROGRESS_S",
+        "How often the place that somebody has watched a video to is written down, at the most.",
+        "5",
+        "seconds",
+    ),
+    Setting("FFP_VIDEO_HLS", "`on`: renditions of several sizes are made of a video, beside the one file.", "off"),
+    Setting(
         "FFP_ERASURE_DELAY_S",
         "How long somebody who asked to be erased can take it back; their access ends at once.",
         "2592000",
@@ -174,6 +205,17 @@ _ALL = (
     Setting("FFP_RELEASE", "What runs here, as dead letters and their groups name it. Not set: the installed version."),
     Setting("FFP_LOG_LEVEL", "The least that is logged: DEBUG, INFO, WARNING or ERROR.", "INFO"),
     Setting("FFP_LOG_FORMAT", "`json`, one object a line, or `console`, for reading in a terminal.", "json"),
+    Setting(
+        "FFP_METRICS_PORT",
+        "Where this process serves /metrics and /health/live, beside its work: `9464` for this machine alone,"
+        " `0.0.0.0:9464` for others. Not set: nowhere.",
+    ),
+    Setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Where traces go, by OTLP over HTTP. Not set: none are recorded. OpenTelemetry's other variables (OTEL_*) hold"
+        " too.",
+    ),
+    Setting("AWS_LAMBDA_FUNCTION_NAME", "Set by Lambda: metrics are lines on standard output there."),
     Setting("AWS_REGION", "The region of the queues and the user pool.", "eu-west-2"),
     Setting("AWS_ENDPOINT_URL", "Where AWS services answer instead of AWS: the local stack's emulator."),
     Setting("AWS_ENDPOINT_URL_SQS", "The same for SQS alone."),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from infra.declared import ENVIRONMENTS, SETTINGS
 
-QUEUES = ("scoring", "generation", "bulk", "notifications")
+QUEUES = ("scoring", "generation", "bulk", "notifications", "media")
 # Between the dispatcher of webhooks, which has the database, and their sender, which has the internet.
 WEBHOOK_QUEUES = ("webhooks", "webhook_results")
 # The single-page application's development server and its preview of a build.
@@ -249,6 +249,48 @@ def objects() -> ObjectSettings:
     return ObjectSettings(_required("FFP_BUCKET_EXPORTS"), region(), endpoint)
 
 
+@dataclass(frozen=True)
+class StorageSettings:
+    """Where S3 is; `endpoint_url` None is AWS itself."""
+
+    region: str
+    endpoint_url: str | None = None
+
+
+@cache
+def object_storage() -> StorageSettings:
+    return StorageSettings(_given("AWS_REGION") or "", _given("AWS_ENDPOINT_URL_S3") or _given("AWS_ENDPOINT_URL"))
+
+
+def videos_bucket() -> str:
+    """What is uploaded, and what is made of it."""
+    return _required("FFP_BUCKET_VIDEOS")
+
+
+def cdn_url() -> str:
+    """Where videos are served from, without a slash at its end."""
+    return _required("FFP_CDN_URL").rstrip("/")
+
+
+def cdn_keys_arn() -> str | None:
+    """The secret of Secrets Manager with the keys that sign addresses of videos; None: cdn_keys_file() has them."""
+    return _given("FFP_CDN_KEYS_ARN")
+
+
+def cdn_keys_file() -> str:
+    return _required("FFP_CDN_KEYS_FILE")
+
+
+def video_progress_s() -> float:
+    """How often the place that somebody has watched to is written down, at the most."""
+    return _seconds("FFP_VIDEO_PROGRESS_S")
+
+
+def video_hls() -> bool:
+    """Whether renditions of several sizes are made beside the one file."""
+    return _given("FFP_VIDEO_HLS") == "on"
+
+
 def erasure_delay_s() -> float:
     """How long an erasure can be taken back."""
     return _number("FFP_ERASURE_DELAY_S", 0, 31_536_000, "seconds, at most a year")
@@ -363,6 +405,27 @@ def _installed() -> str:
         return metadata.version("ffp")
     except metadata.PackageNotFoundError:  # a function's package has the code alone
         return "unknown"
+
+
+def metrics_address() -> tuple[str, int] | None:
+    """Host and port of /metrics; None: it is not served."""
+    given = _given("FFP_METRICS_PORT")
+    if given is None:
+        return None
+    host, _, port = given.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:  # noqa: PLR2004 - TCP has no more
+        raise SettingMissing("FFP_METRICS_PORT must be a port, or host:port")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def traces_endpoint() -> str | None:
+    """Where traces go; None: none are recorded."""
+    return _given("OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+@cache
+def on_lambda() -> bool:
+    return _given("AWS_LAMBDA_FUNCTION_NAME") is not None
 
 
 def log_level() -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from infra.dead_letters import DeadLetterRepository
     from infra.operations import OperatorsJobs
     from infra.replays import ReplayRepository
+    from infra.videos import VideoRepository
     from infra.webhooks import WebhookRepository
 
 
@@ -90,6 +91,12 @@ class UnitOfWork:
         from infra.webhooks import WebhookRepository  # noqa: PLC0415 - few ask for them
 
         return WebhookRepository(self._connection)
+
+    @cached_property
+    def videos(self) -> "VideoRepository":
+        from infra.videos import VideoRepository  # noqa: PLC0415 - as above
+
+        return VideoRepository(self._connection)
 
     @cached_property
     def templates(self) -> TemplateRepository:

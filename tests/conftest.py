@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.testclient import TestClient
 
 from domain.tenancy import Context
-from infra import cognito, objects, pools, queue, ses, settings
+from infra import cdn, cognito, objects, pools, queue, ses, settings, video_files
 from infra.local import clients
-from infra.local.buckets import EXPORTS
+from infra.local.buckets import EXPORTS, VIDEOS
 from infra.local.cluster import SUPERUSER
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.queues import ensure_queues
@@ -73,6 +73,9 @@ def forget() -> None:
     ses.client.cache_clear()
     settings.objects.cache_clear()
     objects.client.cache_clear()
+    settings.object_storage.cache_clear()
+    video_files.client.cache_clear()
+    cdn.forget_keys()
 
 
 @contextmanager
@@ -220,6 +223,7 @@ def queue_environment(urls: dict[str, str]) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in (*settings.QUEUES, *settings.WEBHOOK_QUEUES)},
         "FFP_BUCKET_EXPORTS": EXPORTS,
+        "FFP_BUCKET_VIDEOS": VIDEOS,
     }
 
 
@@ -236,6 +240,9 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     ses.client.cache_clear()
     settings.objects.cache_clear()
     objects.client.cache_clear()
+    settings.object_storage.cache_clear()
+    video_files.client.cache_clear()
+    cdn.forget_keys()
     return urls
 
 

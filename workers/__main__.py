@@ -9,12 +9,13 @@ from celery.signals import worker_ready, worker_shutdown
 from domain.jobs import QUEUE_OF
 from infra import logs, pools, production, settings
 from infra.declared import Door
-from workers import dead_letters, replays, webhook_sender, webhooks
+from workers import dead_letters, media, replays, videos, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
 
 _stop = threading.Event()
+_films = threading.Thread(target=media.run, name="media", args=(_stop,), daemon=True)
 
 
 def _loop() -> None:
@@ -31,6 +32,7 @@ def _loop() -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: object) -> None:
+    _films.start()
     if settings.relay_in_worker():
         threading.Thread(target=_loop, name="relay", daemon=True).start()
         threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
@@ -43,6 +45,9 @@ def _ready(**_: object) -> None:
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _shutdown(**_: object) -> None:
     _stop.set()
+    videos.ending.set()
+    if _films.is_alive():
+        _films.join(5)  # it ends its ffmpeg, and gives the job back
     pools.close()
 
 
@@ -60,7 +65,7 @@ if __name__ == "__main__":
             "--pool",
             "solo",
             "--queues",
-            ",".join(sorted(set(QUEUE_OF.values()))),
+            ",".join(sorted(set(QUEUE_OF.values()) - {"media"})),  # see workers/media.py
             "--loglevel",
             "ERROR",
             "--without-gossip",

@@ -14,12 +14,13 @@ from domain.programs.milp import solve_week
 from domain.records import Claim, SubmissionClaim
 from domain.services import assessments, emails, programs
 from domain.tenancy import Context, worker_context
+from domain.videos import LEASE_S
 from infra import content, logs, ses, settings
 from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_turns
 from infra.units import UnitOfWork
-from workers import rights
+from workers import rights, videos
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 """Begins a unit of work for the claimed job's tenant."""
@@ -66,6 +67,7 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
     "sending": _send,
     "exporting": rights.export,
     "erasing": rights.erase,
+    "processing": videos.process,
 }
 
 
@@ -102,7 +104,7 @@ def _deliver(message: Message) -> None:
     context = worker_context(message.tenant_id, message.correlation_id)
     with unit_of_work(context) as uow:
         try:
-            claim = uow.jobs.claim(message, settings.lease_s(), name())
+            claim = uow.jobs.claim(message, _lease_s(message.stage), name())
         except NotFound:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
             logs.error("job_not_of_this_tenant", stage=message.stage)
@@ -124,6 +126,11 @@ def _deliver(message: Message) -> None:
         logs.info("stage_done", stage=job.stage, attempt=job.attempt)
     finally:
         publish_turns(context, job, units.turns)
+
+
+def _lease_s(stage: Stage) -> float:
+    """A film takes longer than anything else."""
+    return max(LEASE_S, settings.lease_s()) if stage == "processing" else settings.lease_s()
 
 
 def failure_of(error: Exception) -> Failure:

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 EXPORTS = "ffp-exports"
+VIDEOS = "ffp-videos"
 
 
 def ensure_buckets(client: "S3Client") -> None:
     """Makes what is missing."""
     found = {each["Name"] for each in client.list_buckets()["Buckets"]}
-    if EXPORTS not in found:
-        where: Any = {"LocationConstraint": REGION}
-        client.create_bucket(Bucket=EXPORTS, CreateBucketConfiguration=where)
+    where: Any = {"LocationConstraint": REGION}
+    for name in (EXPORTS, VIDEOS):
+        if name not in found:
+            client.create_bucket(Bucket=name, CreateBucketConfiguration=where)

@@ -11,7 +11,7 @@ down_revision = "0016"
 branch_labels = None
 depends_on = None
 
-CONTENT_TENANT = "00000000-0000-7000-8000-0000000000ff"  # domain/videos.py says the same
+CONTENT_TENANT = "00000000-0000-7000-8000-0000000000ff"  # domain/tenancy.py says the same
 
 TABLES = """
 create table videos (
