@@ -32,7 +32,7 @@ dev: setup-dev ## Serve with hot reload of the API and the workers
 	@exec $(BIN)/ffp up --reload $(ARGS)
 
 test: setup-dev ## Run the tests (ARGS="-k name")
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 test-long: setup-dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)

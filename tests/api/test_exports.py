@@ -334,6 +334,7 @@ def copied(db: Database, who: Person) -> None:
         db.rows(COPIES.format(table=table, changes=pairs, only=only), who.context.user_id)
 
 
+@pytest.mark.long
 def test_a_large_record_takes_little_memory(
     api: TestClient, person: Make, submit: Make, work: Make, db: Database, tmp_path: Path
 ) -> None:

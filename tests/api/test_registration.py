@@ -221,8 +221,19 @@ def test_staff_are_known_as_well(api_alone: TestClient, pool: UserPool, db: Data
 def test_the_answer_takes_as_long_for_an_address_with_an_account(
     api_alone: TestClient, pool: UserPool, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As medians, in turns. The least time an answer takes is above what the work takes here, as it is on AWS."""
+    """As medians, in turns. The least time an answer takes is above what the work takes here, as it is on AWS. A machine
+    that is busy with something else gets a second and a third try.
+    """
     monkeypatch.setenv("FFP_EVEN_ANSWER_S", "0.4")
+    for _ in range(3):
+        differences = _differences(api_alone, account)
+        if max(differences) < 0.02:
+            break
+    assert max(differences) < 0.02, differences
+
+
+def _differences(api_alone: TestClient, account: str) -> tuple[float, float]:
+    """Seconds, of registering and of forgetting, between an address with an account and one without."""
     took: dict[str, list[float]] = {"new": [], "known": [], "forgot new": [], "forgot known": []}
 
     def timed(name: str, ask: Callable[[], Any]) -> None:
@@ -236,8 +247,7 @@ def test_the_answer_takes_as_long_for_an_address_with_an_account(
         timed("forgot new", lambda: api_alone.post("/v1/auth/forgot", json={"email": new_email()}))
         timed("forgot known", lambda: api_alone.post("/v1/auth/forgot", json={"email": account}))
     median = {name: statistics.median(times) for name, times in took.items()}
-    assert abs(median["new"] - median["known"]) < 0.02, median
-    assert abs(median["forgot new"] - median["forgot known"]) < 0.02, median
+    return abs(median["new"] - median["known"]), abs(median["forgot new"] - median["forgot known"])
 
 
 # --- taking over ---

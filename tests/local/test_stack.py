@@ -81,6 +81,7 @@ def test_a_stack_that_lost_every_part_comes_back_with_its_data(directory: Path):
     assert programs(directory) == kept + 1
 
 
+@pytest.mark.long
 def test_people_sign_in_again_after_the_emulator_lost_all_it_knew(directory: Path):
     before = stack_json(directory)
     kill(directory, "emulator")

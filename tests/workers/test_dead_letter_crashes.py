@@ -129,6 +129,7 @@ def assert_replayed_once(db: Database, made: list[tuple[Job, UUID]]) -> None:
         assert db.value(scored, job.id) == 1
 
 
+@pytest.mark.long
 def test_a_job_dies_for_real_and_is_replayed(
     tmp_path: Path, db: Database, person: Callable[..., Person], queues: dict[str, str]
 ) -> None:
