@@ -34,6 +34,8 @@ from domain.webhooks import Delivery, Endpoint
 
 if TYPE_CHECKING:
     from domain.failures import Failure
+    from domain.imports.ports import Effects, Imports
+    from domain.limits import Limits, LimitsVersion
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.programs.library import Library
     from domain.services.webhooks import Wanted as WantedWebhook
@@ -308,6 +310,20 @@ class OperatorsAuditLog(Protocol):
     def page(self, window: Window, wanted: AuditFilter) -> Page[AuditEntry]: ...
 
 
+class LimitsVersions(Protocol):
+    """Only ever added to."""
+
+    def newest(self) -> "LimitsVersion": ...
+
+    def page(self, window: Window) -> "Page[LimitsVersion]":
+        """Newest first."""
+        ...
+
+    def add(self, version: int, version_id: UUID, limits: "Limits", reason: str) -> bool:
+        """Whether `version` was still to be had."""
+        ...
+
+
 class OperationsWork(Protocol):
     """One transaction of an operator."""
 
@@ -321,6 +337,8 @@ class OperationsWork(Protocol):
     def dead_letters(self) -> "DeadLetters": ...
     @property
     def replays(self) -> "Replays": ...
+    @property
+    def limits(self) -> LimitsVersions: ...
 
 
 class TemplateWork(Protocol):
@@ -447,5 +465,9 @@ class UnitOfWork(Protocol):
     def emails(self) -> Emails: ...
     @property
     def webhooks(self) -> Webhooks: ...
+    @property
+    def imports(self) -> "Imports": ...
+    @property
+    def import_effects(self) -> "Effects": ...
     @property
     def videos(self) -> Videos: ...

@@ -39,7 +39,7 @@ class InvitationRepository:
 
     def made_since(self, moment: datetime) -> int:
         [row] = self._connection.execute(
-            "select count(*) as made from invitations where tenant_id = %s and created_at > %s",
+            "select count(*) as made from invitations where tenant_id = %s and created_at > %s and not imported",
             (self._tenant_id, moment),
         )
         made: int = row["made"]

@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from domain.assessments import ENGINE_VERSION
-from domain.assessments.completion import check_partial, complete
+from domain.assessments.completion import Completed, check_partial, complete
 from domain.assessments.errors import NotSubmitted
-from domain.assessments.results import changes_between, result_of
+from domain.assessments.results import Result, changes_between, result_of
+from domain.assessments.template import Template
 from domain.errors import (
     AlreadySubmitted,
     ConsentRequired,
@@ -133,10 +134,17 @@ def score(uow: UnitOfWork, claim: SubmissionClaim, rules: RedFlagRules) -> bool:
     """Score and screen a claimed submission. Returns whether a program is to follow: a red flag ends the job here."""
     template = uow.templates.get(claim.template_id, claim.submission.template_hash)
     completed = complete(template, claim.submission.answers, claim.submission.answered_on)
-    found = result_of(template, completed, rules, _thresholds(claim.settings))
-    referral = found.screening.outcome == "referral"
+    found, referral = judged(template, completed, rules, claim.settings)
     uow.jobs.finish_scoring(claim.job, ENGINE_VERSION, found.model_dump(mode="json"), referral=referral)
     return not referral
+
+
+def judged(
+    template: Template, completed: Completed, rules: RedFlagRules, settings: Mapping[str, Any]
+) -> tuple[Result, bool]:
+    """The result, and whether it is a referral. `settings` are the tenant's."""
+    found = result_of(template, completed, rules, _thresholds(settings))
+    return found, found.screening.outcome == "referral"
 
 
 def _thresholds(settings: Mapping[str, Any]) -> PainThresholds | None:

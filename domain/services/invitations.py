@@ -18,7 +18,7 @@ from domain.errors import (
     WeakPassword,
 )
 from domain.jobs import Job
-from domain.members import MOST_A_DAY, FoundInvitation, Invitation, Wanted, may_invite
+from domain.members import MOST_A_DAY, FoundInvitation, Invitation, Member, Wanted, may_invite
 from domain.ports import UnitOfWork
 from domain.services import business
 from domain.services.emails import hash_of
@@ -105,14 +105,19 @@ def revoke(uow: UnitOfWork, invitation_id: UUID) -> Invitation:
 def _write(uow: UnitOfWork, invitation: Invitation) -> Job:
     """The e-mail; the worker that sends it makes the token (domain/services/emails.py)."""
     inviter = uow.members.get(uow.context.user_id)
-    params = {
-        "invitation": str(invitation.id),
-        "business": uow.members.business_name(),
-        "inviter": inviter.name or inviter.email,
-        "role": ROLES[invitation.role],
-        "until": f"{invitation.expires_at:%d %B %Y}",
-    }
+    params = letter_params(uow.members.business_name(), inviter, invitation.id, invitation.role, invitation.expires_at)
     return uow.emails.queue("invitation", None, invitation.email, params)
+
+
+def letter_params(business_name: str, inviter: Member, invitation: UUID, role: str, until: datetime) -> dict[str, str]:
+    """What the text of an invitation names."""
+    return {
+        "invitation": str(invitation),
+        "business": business_name,
+        "inviter": inviter.name or inviter.email,
+        "role": ROLES[role],
+        "until": f"{until:%d %B %Y}",
+    }
 
 
 def _to_json(invited: Invited) -> dict[str, Any]:

@@ -1,0 +1,22 @@
+"""How much one import may be. Each keeps a file, whatever it is, within bounded memory and time."""
+
+MOST_BYTES = 64 * 1024 * 1024  # of a file as it is stored
+MOST_INLINE_BYTES = 4 * 1024 * 1024  # of one that comes in the request: API Gateway takes little more
+MOST_ROWS = 200_000
+MOST_ATOMIC_ROWS = 1_000  # of an import that is one transaction
+MOST_COLUMNS = 500
+MOST_CELL_CHARS = 8_000
+MOST_LINE_BYTES = 1024 * 1024  # of a line of text, or of one object of JSON
+# Of one part of a workbook once it is unpacked, of the texts of its cells, and the cells of its used range: these two
+# lie in memory.
+MOST_UNPACKED_BYTES = 96 * 1024 * 1024
+MOST_TEXT_BYTES = 32 * 1024 * 1024
+MOST_CELLS = 1_000_000
+# Invitations by import of one business within 24 hours.
+MOST_INVITED_A_DAY = 20_000
+# Rows of one chunk: one transaction, and what a pause waits for at most.
+STAGED_AT_ONCE = 2_000
+CHUNK_ROWS = {"members": 500, "assessments": 100, "programs": 100}
+# How many rows one errors.csv holds; the next ones are a link away.
+ERRORS_AT_ONCE = 5_000
+ROWS_KEPT_DAYS = 30

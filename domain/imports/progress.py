@@ -1,0 +1,38 @@
+"""How far an import is, how fast it goes and how long it still takes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.imports.model import Import
+
+_FEWEST_S = 0.5  # before that a rate would be a guess
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`rate` in rows a second and `estimate_s` in seconds: None where nothing honest can be said."""
+
+    done: int
+    total: int
+    percent: int
+    rate: float | None
+    estimate_s: float | None
+
+
+def progress_of(found: Import, now: datetime) -> Progress:
+    """Of validation its rows, whose number nobody knows before the end; afterwards of the run."""
+    if found.status in {"uploading", "validating", "invalid"}:
+        return Progress(found.staged, found.staged, 0 if found.status != "invalid" else 100, None, None)
+    done, total = min(found.worked_on, found.to_do), found.to_do
+    if found.status in {"completed", "undone"}:
+        percent = 100
+    else:
+        percent = 100 * done // total if total else 0
+    rate = estimate = None
+    if found.status in {"running", "undoing"} and found.run_started_at is not None:
+        seconds = (found.updated_at - found.run_started_at).total_seconds()
+        if seconds >= _FEWEST_S and done > found.run_base:
+            rate = round((done - found.run_base) / seconds, 1)
+            elapsed = max(0.0, (now - found.updated_at).total_seconds())
+            estimate = round(max(0.0, (total - done) * seconds / (done - found.run_base) - elapsed), 1)
+    return Progress(done, total, percent, rate, estimate)
