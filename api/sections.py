@@ -24,7 +24,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "jobs": ("jobs",),
     "me": ("me", "preferences", "leaving", "audit"),
     "notifications": ("notifications",),
-    "ops": ("ops_audit", "ops_jobs", "ops_dead_letters", "ops_replays"),
+    "ops": ("ops_audit", "ops_jobs", "ops_dead_letters", "ops_replays", "ops_limits"),
     "programs": ("programs", "reviews", "fhir"),
     "reviews": ("reviews",),
     "templates": ("templates", "fhir"),

@@ -19,6 +19,7 @@ from cli import (
     doctor,
     doors,
     jobs,
+    limits,
     mail,
     plan,
     program,
@@ -75,7 +76,9 @@ app.add_typer(mail.app, name="mail")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(replays.app, name="replays")
-operators(app)(queues.queues)
+app.add_typer(queues.app, name="queues")
+app.add_typer(limits.kinds, name="kinds")
+app.add_typer(limits.app, name="limits")
 operators(app)(top.top)
 app.command()(doctor.doctor)
 app.command()(config.config)

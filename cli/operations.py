@@ -51,6 +51,9 @@ class Api:
     def post(self, path: str, body: Any = None) -> Any:
         return self._ask("POST", path, json=body, headers={"Idempotency-Key": str(uuid4())})
 
+    def put(self, path: str, body: Any, revision: int) -> Any:
+        return self._ask("PUT", path, json=body, headers={"If-Match": f'"{revision}"'})
+
     def every(self, path: str, most: int, **query: Any) -> Iterator[dict[str, Any]]:
         """The items of a list over its pages, at most `most`."""
         cursor = None

@@ -1,10 +1,26 @@
-"""`ffp queues`: the work queues by what waits, runs and is stuck."""
+"""`ffp queues`: the work queues by what waits, runs and is stuck; hold one, go on with it."""
 
 from typing import Any
 
-from cli.operations import Api, Output, rows, say
+import typer
+from typer.core import TyperGroup
+
+from cli.limits import add_queue_movers
+from cli.operations import Api, Output, operators, rows, say
 
 
+class _ShownByDefault(TyperGroup):
+    """`ffp queues` alone shows them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, args if named else ["show", *args])
+
+
+app = typer.Typer(cls=_ShownByDefault, help="The work queues: what waits, runs, is stuck; hold one, go on with it.")
+
+
+@operators(app, "show")
 def queues(api: Api, *, output: Output = "table") -> None:
     """The work queues: what waits, runs, is stuck, and has died."""
     found = api.get("queues")["items"]
@@ -26,3 +42,6 @@ def queues_table(found: list[dict[str, Any]]) -> Any:
         for each in found
     ]
     return rows("queue, >waiting, >running, >lost, >unsent, >oldest, >dead letters", cells, "Queues")
+
+
+add_queue_movers(app)
