@@ -34,6 +34,7 @@ from domain.webhooks import Delivery, Endpoint
 
 if TYPE_CHECKING:
     from domain.failures import Failure
+    from domain.imports.ports import Effects, Imports
     from domain.limits import Limits, LimitsVersion
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.programs.library import Library
@@ -464,5 +465,9 @@ class UnitOfWork(Protocol):
     def emails(self) -> Emails: ...
     @property
     def webhooks(self) -> Webhooks: ...
+    @property
+    def imports(self) -> "Imports": ...
+    @property
+    def import_effects(self) -> "Effects": ...
     @property
     def videos(self) -> Videos: ...

@@ -26,6 +26,8 @@ from infra.tenants import TenantRepository
 
 if TYPE_CHECKING:
     from infra.dead_letters import DeadLetterRepository
+    from infra.import_effects import ImportEffects
+    from infra.imports import ImportRepository
     from infra.limits import LimitsRepository
     from infra.operations import OperatorsJobs
     from infra.replays import ReplayRepository
@@ -92,6 +94,18 @@ class UnitOfWork:
         from infra.webhooks import WebhookRepository  # noqa: PLC0415 - few ask for them
 
         return WebhookRepository(self._connection)
+
+    @cached_property
+    def imports(self) -> "ImportRepository":
+        from infra.imports import ImportRepository  # noqa: PLC0415 - for few as well
+
+        return ImportRepository(self._connection)
+
+    @cached_property
+    def import_effects(self) -> "ImportEffects":
+        from infra.import_effects import ImportEffects  # noqa: PLC0415
+
+        return ImportEffects(self._connection)
 
     @cached_property
     def videos(self) -> "VideoRepository":
