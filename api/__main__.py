@@ -4,6 +4,8 @@ import argparse
 
 import uvicorn
 
+from infra import logs, production, telemetry
+
 _SOURCES = ["api", "domain", "infra"]
 
 
@@ -13,6 +15,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--reload", action="store_true", help="start anew when code changes")
     asked = parser.parse_args()
+    production.refuse("api")
+    if not asked.reload:  # this process serves itself, and not a child that comes and goes
+        telemetry.begin("api")
     uvicorn.run(
         "api.app:create_app",
         factory=True,
@@ -22,6 +27,7 @@ def main() -> None:
         reload_dirs=_SOURCES if asked.reload else None,
         http="api.server:BoundedProtocol",
         ws="none",
+        log_config=logs.FOR_LIBRARIES,
         access_log=False,  # FFP writes its own, without queries in the URLs
         server_header=False,
         timeout_keep_alive=5,  # seconds

@@ -5,10 +5,10 @@ from contextvars import ContextVar
 
 from starlette.datastructures import Headers
 
+from infra import tracing
 from infra.ids import new_id
 
 _VALID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="none")
 
 
@@ -25,6 +25,7 @@ def begin(headers: Headers) -> str:
 
 
 def traceparent_of(headers: Headers) -> str | None:
-    """The W3C trace context, where it is a well-formed one."""
-    value = headers.get("traceparent", "")
-    return value if _TRACEPARENT.fullmatch(value) else None
+    """What the caller says of its trace, where that is well-formed. Of this request's own place in it tells
+    `tracing.current()`.
+    """
+    return tracing.incoming(headers.get("traceparent", ""), headers.get("x-amzn-trace-id", ""))

@@ -8,9 +8,10 @@ from mangum import Mangum  # noqa: E402
 
 from api import inline, sections  # noqa: E402
 from api.app import create_app  # noqa: E402
-from infra import snapshots  # noqa: E402
+from infra import snapshots, telemetry  # noqa: E402
 
 inline.install()
+telemetry.on_lambda()
 _app = create_app()
 snapshots.install(lambda: sections.load(_app))
 handler = Mangum(

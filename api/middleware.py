@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import context, cors, errors
-from infra import logs
+from infra import logs, metrics, tracing
 
 # Answers are data of one person; nothing here is a page, a frame or a script.
 SECURITY = {
@@ -37,14 +37,15 @@ class Envelope:
             return
         asked = Headers(scope=scope)
         this = context.begin(asked)
-        logs.bind(correlation_id=this)
+        logs.begin(correlation_id=this)
         preflight = cors.is_preflight(scope["method"], asked)
-        started = False
+        status = 0
+        began = monotonic()
 
         async def answer(message: Message) -> None:
-            nonlocal started
+            nonlocal status
             if message["type"] == "http.response.start":
-                started = True
+                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = this
                 for name, value in SECURITY.items():
@@ -52,17 +53,30 @@ class Envelope:
                 cors.allow(headers, asked.get("origin"), self._origins, preflight=preflight)
             await send(message)
 
-        try:
-            if preflight:
-                await Response(status_code=204)(scope, receive, answer)
-            else:
-                await self._app(scope, TimedBody(receive, self._read_timeout_s), answer)
-        except Exception as error:  # noqa: BLE001 - the outermost handler
-            response = errors.unexpected(error)
-            if not started:
-                await response(scope, receive, answer)
-        finally:
-            logs.clear()
+        with tracing.span(scope["method"], "server", context.traceparent_of(asked)) as span:
+            try:
+                if preflight:
+                    await Response(status_code=204)(scope, receive, answer)
+                else:
+                    await self._app(scope, TimedBody(receive, self._read_timeout_s), answer)
+            except Exception as error:  # noqa: BLE001 - the outermost handler
+                response = errors.unexpected(error)
+                if not status:
+                    await response(scope, receive, answer)
+            finally:
+                _tell(scope, status, monotonic() - began, span)
+                logs.clear()
+
+
+def _tell(scope: Scope, status: int, seconds: float, span: tracing.Span) -> None:
+    """One line a request: the route and never the path, which may hold anything. Status 0: who asked has gone."""
+    route = getattr(scope.get("route"), "path", "none")
+    span.note(**{"http.request.method": scope["method"], "http.route": route, "http.response.status_code": status})
+    if route.startswith("/v1/health"):  # somebody asks every few seconds
+        return
+    if not route.endswith("/events"):
+        metrics.record(metrics.REQUEST_SECONDS, seconds, method=scope["method"], status=f"{status // 100}xx")
+    logs.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
 class TimedBody:

@@ -18,6 +18,7 @@ from api.errors import HttpProblem
 from api.waiting import ChangeWatch
 from domain.errors import Unavailable
 from domain.tenancy import Context
+from infra import metrics
 from infra.listener import Change
 
 # A stream shows what its reader may see: not longer than that without asking again who they are.
@@ -71,6 +72,7 @@ class Streams:
 
     async def _events(self, topic: UUID, user_id: UUID, look: Look) -> AsyncIterator[bytes]:
         self._open[user_id] += 1
+        metrics.record(metrics.STREAMS, self._open.total())
         try:
             async for chunk in self._chunks(topic, look):
                 yield chunk
@@ -80,6 +82,7 @@ class Streams:
             self._open[user_id] -= 1
             if not self._open[user_id]:
                 del self._open[user_id]
+            metrics.record(metrics.STREAMS, self._open.total())
 
     async def _chunks(self, topic: UUID, look: Look) -> AsyncIterator[bytes]:
         end = monotonic() + (_LIFE_S if self.watch.hears else _BURST_S)

@@ -12,7 +12,7 @@ from domain.errors import NotFound
 from domain.failures import Failure
 from domain.jobs import STAGES_OF, HeldBack, Job, LeaseLost, Message, Stage, Transient
 from domain.records import Claim, Submission, SubmissionClaim
-from infra import settings
+from infra import settings, tracing
 from infra.rows import Row, TenantConnection
 
 _JOB = tuple(f.name for f in fields(Job) if f.name != "estimate_s")
@@ -162,7 +162,7 @@ class JobRepository:
                 STAGES_OF[kind][0],
                 subject_id,
                 context.request_id or str(job_id),
-                traceparent,
+                traceparent or tracing.current(),
             ),
         )
         return self._one(

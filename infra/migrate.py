@@ -62,6 +62,8 @@ def upgrade(admin_url: str, revision: str = "head") -> None:
             connection.execute(text("set role ffp_owner"))
             connection.commit()
             command.upgrade(config(connection), revision)
+            # Alembic makes this table; whether a process is ready goes by what it says.
+            connection.execute(text("grant select on alembic_version to ffp_app"))
             connection.commit()
     finally:
         engine.dispose()  # ends the session, and with it the advisory lock

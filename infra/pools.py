@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +19,8 @@ Pool = ConnectionPool[psycopg.Connection[Row]]
 
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
 _OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
+# The newest of migrations/versions, which this release was written for. They are numbered, so they compare as text.
+SCHEMA: Final = "0020"
 _MOST_OPERATORS: Final = 4  # they are few
 _pools: dict[str, Pool] = {}
 _opening = threading.Lock()
@@ -65,6 +68,30 @@ def _opened(url: str, name: str, size: int) -> Pool:
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """Connections that are in use, that are not, that there may be; and who waits for one."""
+
+    used: int
+    idle: int
+    most: int
+    waiting: int
+
+
+def states() -> dict[str, State]:
+    """Of the pools that are open, by name."""
+    found = {name: (each, each.get_stats()) for name, each in list(_pools.items())}
+    return {
+        name: State(
+            stats["pool_size"] - stats["pool_available"],
+            stats["pool_available"],
+            each.max_size,
+            stats["requests_waiting"],
+        )
+        for name, (each, stats) in found.items()
+    }
+
+
 def close() -> None:
     """Give the connections back: before a fork, a snapshot or the end of the process."""
     while _pools:
@@ -102,10 +129,12 @@ def translated() -> Iterator[None]:
 
 
 def is_ready() -> bool:
-    """Whether the database answers as ffp_app."""
+    """Whether the database answers as ffp_app on a free connection, and has the schema that this release needs. A newer
+    one will do: migrations go ahead of what uses them.
+    """
     try:
         with translated(), pool().connection(timeout=1) as raw:
-            raw.execute("select 1")
-    except errors.Unavailable:
+            row = raw.execute("select version_num from alembic_version").fetchone()
+    except (errors.Unavailable, psycopg.ProgrammingError):  # the latter: nothing has been migrated
         return False
-    return True
+    return row is not None and row["version_num"] >= SCHEMA

@@ -77,8 +77,7 @@ def _malformed() -> Iterator[Offence]:
     readers: tuple[Callable[[], object], ...] = (
         settings.environment, settings.cors_origins, settings.read_timeout_s, settings.pool_size, settings.lease_s,
         settings.visibility_s, settings.relay_period_s, settings.relay_grace_s, settings.republish_after_s,
-        settings.auth_quotas, settings.even_answer_s, settings.registration_kept_h,
-        settings.auth_quotas, settings.even_answer_s, settings.registration_kept_h,
+        settings.auth_quotas, settings.even_answer_s, settings.registration_kept_h, settings.metrics_address,
     )  # fmt: skip
     for read in readers:
         try:

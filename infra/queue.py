@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from domain.jobs import QUEUE_OF, Message
-from infra import logs, settings
+from infra import logs, settings, tracing
 from infra.messages import encode
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 _BATCH = 10  # SQS takes at most ten messages a call
 
@@ -50,20 +52,35 @@ def _send(queue: str, batch: Sequence[Message]) -> list[Message]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        answer = client().send_message_batch(
-            QueueUrl=settings.queues().urls[queue],
-            Entries=[
-                # Fair queues: SQS spreads deliveries over groups, so one tenant's flood does not delay the others.
-                {"Id": str(number), "MessageBody": encode(message), "MessageGroupId": str(message.tenant_id)}
+        with ExitStack() as spans:
+            entries = [
+                _entry(
+                    number,
+                    message,
+                    spans.enter_context(tracing.span(f"publish {message.stage}", "producer", message.traceparent)),
+                )
                 for number, message in enumerate(batch)
-            ],
-        )
+            ]
+            answer = client().send_message_batch(QueueUrl=settings.queues().urls[queue], Entries=entries)
     except (BotoCoreError, ClientError, KeyError) as error:
         logs.warning("publish_failed", queue=queue, count=len(batch), error=type(error).__name__)
         return []
     if failed := answer.get("Failed"):
         logs.warning("publish_failed", queue=queue, count=len(failed), error="refused")
     return [batch[int(sent["Id"])] for sent in answer.get("Successful", [])]
+
+
+def _entry(number: int, message: Message, span: tracing.Span) -> "SendMessageBatchRequestEntryTypeDef":
+    """Fair queues: SQS spreads deliveries over groups, so one tenant's flood does not delay the others."""
+    traced = replace(message, traceparent=span.traceparent)
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(number),
+        "MessageBody": encode(traced),
+        "MessageGroupId": str(message.tenant_id),
+    }
+    if span.traceparent is not None and (xray := tracing.xray(span.traceparent)) is not None:
+        entry["MessageSystemAttributes"] = {"AWSTraceHeader": {"StringValue": xray, "DataType": "String"}}
+    return entry
 
 
 def delay(queue: str, receipt_handle: str, seconds: float) -> None:

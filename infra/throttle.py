@@ -14,7 +14,7 @@ import psycopg
 
 from domain.errors import TooManyRequests, Unavailable
 from domain.tenancy import Allowance
-from infra import logs
+from infra import logs, metrics
 from infra.pools import pool, translated
 
 
@@ -73,5 +73,6 @@ def give_back(token: Taken) -> Allowance:
 
 
 def unavailable(error: Exception) -> None:
-    """A request goes on uncounted. The line is what a metric counts."""
+    """A request goes on uncounted. A metric counts it."""
     logs.error("throttle_unavailable", error=type(error).__name__)
+    metrics.record(metrics.LIMITER_FAILURES)

@@ -8,10 +8,11 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import Reject
+from celery.signals import setup_logging
 from celery.worker.consumer import Consumer
 
 from domain.jobs import QUEUE_OF, TASK_OF, Stage, Transient, backoff_s
-from infra import logs, production, queue, settings
+from infra import heartbeat, logs, production, queue, settings, telemetry
 from infra.messages import Unreadable, message_from
 from workers.work import deliver
 
@@ -26,6 +27,19 @@ class KeepingConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         logs.error("message_unreadable", error=type(exc).__name__)
         message.reject(requeue=False)
+
+    def start(self) -> None:
+        """Beats for as long as the loop turns that takes messages and runs them."""
+        heartbeat.beat()
+        if self.hub is not None:
+            self.hub.call_repeatedly(heartbeat.PERIOD_S, heartbeat.beat)
+        super().start()
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _watched(**_: object) -> None:
+    """Instead of Celery's own lines, which hold arguments and exceptions' texts."""
+    telemetry.begin("worker")
 
 
 def create_app() -> Celery:
@@ -101,6 +115,8 @@ def _run(task: Task, name: str, job_id: str) -> None:
         logs.warning("delivery_failed", error=type(error).__name__)
     else:
         return
+    finally:
+        logs.clear()
     if received:
         queue.delay(delivery["sqs_queue"], received["ReceiptHandle"], pause)
     raise Reject(requeue=False)

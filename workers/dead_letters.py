@@ -8,15 +8,16 @@ import threading
 from typing import Any
 
 from domain.errors import Unavailable
-from infra import background, dead_letters, logs, production, queue
+from infra import background, dead_letters, logs, metrics, queue
+from infra.telemetry import entry
 
 _WAIT_S = 1
 _PAUSE_S = 5.0
 
 
+@entry("dead_letters")
 def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
     """Returns SQS's partial batch response: whoever is named in it comes back, everyone else is deleted."""
-    production.refuse("dead_letters")
     kept: set[str] = set()
     try:
         with background.connected("dead-letters") as connection:
@@ -61,5 +62,7 @@ def _take(connection: background.Connection, message_id: str, queue_name: str, b
         logs.error("dead_letter_refused", message_id=message_id, error=type(error).__name__)
         return False
     level = logs.error if outcome == "kept" else logs.info
+    if outcome == "kept":
+        metrics.record(metrics.DEAD_LETTERS)
     level("dead_letter", outcome=outcome, message_id=message_id, queue=queue_name)
     return outcome != "later"

@@ -3,7 +3,8 @@
 import time
 from typing import Any
 
-from infra import logs, outbox, production, queue, settings
+from infra import logs, outbox, queue, settings
+from infra.telemetry import entry
 
 _BATCH = 100
 _MOST = 50  # batches a run: a minute's schedule must not overlap the next one
@@ -27,9 +28,9 @@ def relay() -> int:
     return total
 
 
+@entry("relay")
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
     """While jobs wait for their turn it looks each second: a limit that changes acts at once, not with the minute."""
-    production.refuse("relay")
     end = time.monotonic() + _SCHEDULED_S
     total = relay()
     while outbox.backlog() and time.monotonic() < end:

@@ -13,8 +13,9 @@ from typing import Any
 from domain.jobs import LeaseLost, Message
 from domain.replays import SHADOWABLE
 from domain.tenancy import worker_context
-from infra import background, logs, production, queue, replays, settings
+from infra import background, logs, queue, replays, settings
 from infra.database import rehearsal
+from infra.telemetry import entry
 from infra.units import UnitOfWork
 from workers.work import STAGES, failure_of, name
 
@@ -26,9 +27,9 @@ _SHADOW_LEASE_S = 30.0
 _SCHEDULED_S = 45.0  # of a minute: a schedule's run ends before the next one begins
 
 
+@entry("replays")
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
     """Each minute: works while there is a replay with letters left."""
-    production.refuse("replays")
     steps = 0
     end = time.monotonic() + _SCHEDULED_S
     with background.connected("replayer") as connection:
@@ -87,7 +88,7 @@ def shadowed(letter: replays.ShadowLetter) -> tuple[str, str | None, dict[str, A
     message = letter.message
     if message.stage not in SHADOWABLE:
         return "skipped", "not_shadowable", None
-    logs.bind(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
+    logs.begin(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
     try:
         return "would_succeed", None, {"rows": _rehearse(message)}
     except LeaseLost:

@@ -4,17 +4,18 @@ import random
 from typing import Any
 
 from domain.jobs import Transient, backoff_s
-from infra import logs, production, queue
+from infra import logs, queue
 from infra.messages import Unreadable, decode
+from infra.telemetry import entry
 from workers.work import deliver
 
 # Records are left to a next invocation rather than cut off half-way: a stage takes a few seconds at most.
 _RESERVE_MS = 10_000
 
 
+@entry("sqs")
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
     """Returns SQS's partial batch response: whoever is named in it comes back, everyone else is deleted."""
-    production.refuse("sqs")
     failures = []
     for record in event["Records"]:
         out_of_time = context is not None and context.get_remaining_time_in_millis() < _RESERVE_MS
@@ -38,5 +39,7 @@ def handled(record: dict[str, Any]) -> bool:
         logs.warning("delivery_failed", error=type(error).__name__)
     else:
         return True
+    finally:
+        logs.clear()
     queue.delay(record["eventSourceARN"], record["receiptHandle"], pause)
     return False

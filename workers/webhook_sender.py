@@ -6,7 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from infra import http_sender, logs, production, queue, settings, webhook_queue
+from infra import http_sender, logs, queue, settings, webhook_queue
+from infra.telemetry import entry
 from infra.webhook_queue import Result
 
 _WAIT_S = 1
@@ -14,9 +15,9 @@ _PAUSE_S = 5.0
 _AT_ONCE = 10  # messages of one receive: a slow receiver holds up nobody else's
 
 
+@entry("webhook_sender")
 def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
     """Returns SQS's partial batch response: whoever is named in it comes back."""
-    production.refuse("webhook_sender")
     records = event["Records"]
     with ThreadPoolExecutor(_AT_ONCE) as posts:
         posted = list(posts.map(lambda record: _tried(record["body"]), records))

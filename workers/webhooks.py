@@ -10,7 +10,8 @@ import time
 from typing import Any
 
 from domain.webhooks import body, headers, next_try_s
-from infra import background, logs, production, queue, settings, webhook_outbox, webhook_queue
+from infra import background, logs, queue, settings, webhook_outbox, webhook_queue
+from infra.telemetry import entry
 from infra.webhook_outbox import Connection
 from infra.webhook_queue import Letter
 
@@ -22,9 +23,9 @@ _PRUNE_EACH_S = 3600.0
 _USER_AGENT = "FFP-Webhooks/1"
 
 
+@entry("webhooks")
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
     """Each minute: works while there is something to do."""
-    production.refuse("webhooks")
     done = 0
     end = time.monotonic() + _SCHEDULED_S
     with background.connected("webhooks") as connection:

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from time import monotonic
 from typing import Any
 
 from domain.errors import NotFound
@@ -15,7 +16,7 @@ from domain.records import Claim, SubmissionClaim
 from domain.services import assessments, emails, programs
 from domain.tenancy import Context, worker_context
 from domain.videos import LEASE_S
-from infra import content, logs, ses, settings
+from infra import content, logs, metrics, ses, settings, tracing
 from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_turns
@@ -33,7 +34,9 @@ def _score(begin: Open, claim: Claim) -> bool:
 
 def _generate(begin: Open, claim: Claim) -> bool:
     with begin() as uow:
-        programs.generate(uow, _submitted(claim), content.load_library(), solve_week, new_id)
+        gap = programs.generate(uow, _submitted(claim), content.load_library(), solve_week, new_id)
+    if gap is not None:
+        metrics.record(metrics.SOLVER_GAP, gap)
     return False
 
 
@@ -73,17 +76,18 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
 
 def deliver(message: Message) -> None:
     """Returns when the message is done with: worked on, or nothing left to do. Any exception leaves it on the queue;
-    Transient says when to come back.
+    Transient says when to come back. What is bound to the lines stays, for what is said of the outcome.
     """
-    logs.bind(correlation_id=message.correlation_id, tenant_id=str(message.tenant_id), job_id=str(message.job_id))
-    try:
-        _deliver(message)
-    except HeldBack:
-        logs.info("held_back", stage=message.stage)
-    except LeaseLost:
-        logs.info("nothing_to_do", stage=message.stage)
-    finally:
-        logs.clear()
+    ids = {"tenant_id": str(message.tenant_id), "job_id": str(message.job_id)}
+    logs.begin(correlation_id=message.correlation_id, **ids)
+    with tracing.span(f"process {message.stage}", "consumer", message.traceparent) as span:
+        span.note(**{"ffp.tenant_id": ids["tenant_id"], "ffp.job_id": ids["job_id"]})
+        try:
+            _deliver(message)
+        except HeldBack:
+            logs.info("held_back", stage=message.stage)
+        except LeaseLost:
+            logs.info("nothing_to_do", stage=message.stage)
 
 
 class _Units:
@@ -108,22 +112,29 @@ def _deliver(message: Message) -> None:
         except NotFound:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
             logs.error("job_not_of_this_tenant", stage=message.stage)
+            metrics.record(metrics.TENANT_MISMATCHES, of="message")
             raise
     job, units = claim.job, _Units(context)
+    began = monotonic()
     try:
-        STAGES[job.stage](units.begin, claim)
+        follows = STAGES[job.stage](units.begin, claim)
     except LeaseLost:
         raise
     except Permanent as error:
         _end(units, job, "failed", failure_of(error))
+        _count(job, "failed", began)
         logs.warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
     except Exception as error:
         failure = failure_of(error)
         _log_retry(job, failure)
         _end(units, job, "retry", failure)
+        _count(job, "retry", began)
         raise
     else:
         logs.info("stage_done", stage=job.stage, attempt=job.attempt)
+        _count(job, "done", began)
+        if job.stage == "scoring" and not follows:
+            metrics.record(metrics.REFERRALS)
     finally:
         publish_turns(context, job, units.turns)
 
@@ -131,6 +142,10 @@ def _deliver(message: Message) -> None:
 def _lease_s(stage: Stage) -> float:
     """A film takes longer than anything else."""
     return max(LEASE_S, settings.lease_s()) if stage == "processing" else settings.lease_s()
+
+
+def _count(job: Job, outcome: str, began: float) -> None:
+    metrics.record(metrics.STAGE_SECONDS, monotonic() - began, stage=job.stage, outcome=outcome)
 
 
 def failure_of(error: Exception) -> Failure:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
-from api.context import request_id, traceparent_of
+from api.context import request_id
 from api.errors import responses
 from api.headers import IdempotencyKey, IfMatch, IfNoneMatch, PreferWait, etag, unchanged
 from api.models import Body, JobBody
@@ -20,6 +20,7 @@ from domain.jobs import Job, message_for
 from domain.records import Assessment, AssessmentHead
 from domain.services import assessments
 from domain.tenancy import Context
+from infra import logs, metrics, tracing
 from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_committed
@@ -225,7 +226,7 @@ async def submit_assessment(
         key=key,
         answers=body.answers if body else {},
         correlation_id=request_id(),
-        traceparent=traceparent_of(request.headers),
+        traceparent=tracing.current(),
     )
     job, replayed = await run_in_threadpool(_submit, user, wanted)
     ended = await wait_for(request, user, job, wait)
@@ -239,7 +240,9 @@ def _submit(user: Context, wanted: assessments.SubmitRequest) -> tuple[Job, bool
     today = datetime.now(UTC).date()
     with unit_of_work(user) as uow:
         job, replayed = assessments.submit(uow, wanted, job_id=new_id(), submission_id=new_id(), today=today)
+    logs.bind(job_id=str(job.id))
     if not replayed:
+        metrics.record(metrics.SUBMISSIONS)
         publish_committed(user, message_for(job))
     return job, replayed
 

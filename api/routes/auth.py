@@ -16,7 +16,7 @@ from api.models import Body
 from domain.accounts import normalised
 from domain.services import sessions as ending
 from domain.tenancy import Principal
-from infra import cognito, pace, sessions, settings
+from infra import cognito, metrics, pace, sessions, settings
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=StrictRoute)
 
@@ -82,6 +82,7 @@ def login(body: Login, request: Request) -> Session:
     try:
         return _session(cognito.login(email, body.password))
     except cognito.WrongCredentials:
+        metrics.record(metrics.SIGN_IN_FAILURES)
         raise HttpProblem("wrong_credentials") from None
 
 

@@ -17,6 +17,7 @@ from api.streams import STREAM, Event, Streams
 from domain.errors import Unavailable
 from domain.jobs import Job
 from domain.tenancy import Context
+from infra import logs
 from infra.database import unit_of_work
 from infra.listener import Change
 
@@ -26,6 +27,7 @@ KEPT = timedelta(days=30)
 
 
 def read_job(user: Context, job_id: UUID) -> Job:
+    logs.bind(job_id=str(job_id))
     with unit_of_work(user) as uow:
         return uow.jobs.read(job_id)
 

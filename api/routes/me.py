@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, StringConstraints
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
-from api.context import traceparent_of
 from api.errors import responses
 from api.exports import Download, ExportBody, download_of, export_body, requested
 from api.headers import IdempotencyKey, IfMatch, IfNoneMatch, etag, unchanged
@@ -18,7 +17,7 @@ from api.models import Body, JobBody
 from domain.jobs import message_for
 from domain.rights import Asked, Consent, Document, Profile
 from domain.services import consents, erasure, exports, me
-from infra import settings
+from infra import settings, tracing
 from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_committed
@@ -200,10 +199,10 @@ def answer_consent(body: Answer, user: TenantUser) -> ConsentBody:
     response_model=JobBody,
     responses=responses(400, 401, 403, 404, 409, 422, 503),
 )
-def request_export(request: Request, user: TenantUser, key: IdempotencyKey) -> Response:
+def request_export(user: TenantUser, key: IdempotencyKey) -> Response:
     """A job makes it; while one is being made it is that one. The export has the job's id."""
     with unit_of_work(user) as uow:
-        job, replayed = exports.request(uow, new_id(), key, traceparent=traceparent_of(request.headers))
+        job, replayed = exports.request(uow, new_id(), key, traceparent=tracing.current())
     return requested(user, job, replayed=replayed)
 
 

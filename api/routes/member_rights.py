@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
-from api.context import traceparent_of
 from api.errors import responses
 from api.exports import Download, ExportBody, download_of, export_body, requested
 from api.headers import IdempotencyKey
 from api.models import JobBody
 from domain.services import erasure, exports
+from infra import tracing
 from infra.database import unit_of_work
 from infra.ids import new_id
 
@@ -25,10 +25,10 @@ router = APIRouter(prefix="/v1/business/members/{user_id}", tags=["business"], r
     response_model=JobBody,
     responses=responses(400, 401, 403, 404, 409, 422, 503),
 )
-def request_member_export(user_id: UUID, request: Request, user: TenantUser, key: IdempotencyKey) -> Response:
+def request_member_export(user_id: UUID, user: TenantUser, key: IdempotencyKey) -> Response:
     """At the member's request, whether they still are one or not. It is on record, for the member to see."""
     with unit_of_work(user) as uow:
-        job, replayed = exports.request(uow, new_id(), key, user_id, traceparent_of(request.headers))
+        job, replayed = exports.request(uow, new_id(), key, user_id, tracing.current())
     return requested(user, job, replayed=replayed)
 
 

@@ -38,7 +38,7 @@ def test_every_variable_in_the_code_is_declared_and_every_declared_one_is_in_the
     for path in (path for package in ("api", "cli", "infra", "workers") for path in (ROOT / package).rglob("*.py")):
         if path.name != "declared.py":
             text = path.read_text()
-            named |= set(re.findall(r"\"((?:FFP|AWS)_[A-Z0-9_]+[A-Z0-9])\"", text))
+            named |= set(re.findall(r"\"((?:FFP|AWS|OTEL)_[A-Z0-9_]+[A-Z0-9])\"", text))
             families |= {f"{head}\\w+{tail}" for head, tail in re.findall(r"\"(FFP_[A-Z_]+)\{[^}]+\}([A-Z_]*)\"", text)}
     assert named - NOT_OURS <= set(SETTINGS)
     unread = set(SETTINGS) - named - {name for name in SETTINGS for each in families if re.fullmatch(each, name)}
