@@ -20,6 +20,7 @@ from infra import migrate, seed
 from infra.declared import SETTINGS
 from infra.local import clients
 from infra.local.buckets import ensure_buckets
+from infra.local.cdn_keys import ensure_keys
 from infra.local.cluster import SUPERUSER
 from infra.local.emulator import Emulator
 from infra.local.mailbox import ensure_sender
@@ -77,6 +78,7 @@ def emulator() -> Emulator:
         if not (directory / "emulator.started").exists():
             found.start()
             ensure_buckets(clients.s3(found.url))
+            ensure_keys(directory)
             ensure_sender(found.url, SETTINGS["FFP_MAIL_FROM"].default or "")
             (directory / "emulator.started").touch()
     return found

@@ -21,6 +21,7 @@ from domain.tenancy import Context
 from infra import cdn, cognito, objects, pools, queue, ses, settings, video_files
 from infra.local import clients
 from infra.local.buckets import EXPORTS, VIDEOS
+from infra.local.cdn_keys import private_file
 from infra.local.cluster import SUPERUSER
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.queues import ensure_queues
@@ -29,6 +30,7 @@ from tests import cluster
 KEY_ID = "test-key"
 ISSUER = "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-2_test"
 CLIENT_ID = "test-client"
+CDN_URL = "http://cdn.example"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -224,6 +226,8 @@ def queue_environment(urls: dict[str, str]) -> dict[str, str]:
         **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in (*settings.QUEUES, *settings.WEBHOOK_QUEUES)},
         "FFP_BUCKET_EXPORTS": EXPORTS,
         "FFP_BUCKET_VIDEOS": VIDEOS,
+        "FFP_CDN_URL": CDN_URL,
+        "FFP_CDN_KEYS_FILE": str(private_file(cluster.emulator().directory)),
     }
 
 
