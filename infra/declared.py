@@ -217,6 +217,11 @@ _ALL = (
     ),
     Setting("AWS_LAMBDA_FUNCTION_NAME", "Set by Lambda: metrics are lines on standard output there."),
     Setting("AWS_REGION", "The region of the queues and the user pool.", "eu-west-2"),
+    Setting(
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "`true`: the AWS library asks for AWS's addresses that know IPv6, for a network with no other way out.",
+        "false",
+    ),
     Setting("AWS_ENDPOINT_URL", "Where AWS services answer instead of AWS: the local stack's emulator."),
     Setting("AWS_ENDPOINT_URL_SQS", "The same for SQS alone."),
     Setting("AWS_ENDPOINT_URL_S3", "The same for S3 alone."),

@@ -30,7 +30,10 @@ def client() -> Any:
         region_name=mail.region,
         endpoint_url=mail.endpoint_url,
         # The queue repeats what fails here. A second try of botocore's could send twice.
-        config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}),
+        # Its endpoint in the network has the plain name, whatever the other services are asked by (docs/adr/0013).
+        config=Config(
+            connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}, use_dualstack_endpoint=False
+        ),
     )
 
 

@@ -38,6 +38,8 @@ def main() -> None:
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":  # as packaging leaves it
             resource["Properties"]["CodeUri"] = f"s3://artefacts/{resource['Properties']['CodeUri']}"
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            resource["Properties"]["TemplateURL"] = f"https://artefacts.example/{resource['Properties']['TemplateURL']}"
     json.dump(transform(template, PARAMETERS, _NoManagedPolicies()), sys.stdout, indent=1)
 
 
