@@ -17,7 +17,7 @@ from pathlib import Path
 
 from domain.videos import LARGEST_SIDE, LARGEST_UPLOAD, LONGEST_S, Media
 
-_DURATION = re.compile(rb"Duration: (\d+):(\d\d):(\d\d\.\d+)")
+_DURATION = re.compile(rb"Duration: (?:(\d+):(\d\d):(\d\d\.\d+)|N/A)")
 _PICTURE = re.compile(rb"Stream #0:\d+.*?: Video: (?!.*\(attached pic\)).*?[ ,](\d{2,5})x(\d{2,5})[ ,\n\r]")
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 _FOR_READING = ("-protocol_whitelist", "file,pipe", "-format_whitelist", _CONTAINERS, "-max_alloc", "536870912")
@@ -44,9 +44,11 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """Length in seconds; width and height in pixels, as stored: a telephone's may have to be turned."""
+    """Length in seconds, None where the file does not say (what a browser has recorded); width and height in pixels, as
+    stored: a telephone's may have to be turned.
+    """
 
-    duration_s: float
+    duration_s: float | None
     width: int
     height: int
 
@@ -70,8 +72,9 @@ def probe(file: Path) -> Probed:
     if duration is None or picture is None:
         raise Refused("media_unreadable")
     hours, minutes, seconds = duration.groups()
-    found = Probed(int(hours) * 3600 + int(minutes) * 60 + float(seconds), int(picture[1]), int(picture[2]))
-    if not 0 < found.duration_s <= LONGEST_S:
+    length_s = None if seconds is None else int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    found = Probed(length_s, int(picture[1]), int(picture[2]))
+    if length_s is not None and length_s > LONGEST_S:
         raise Refused("media_too_long")
     if max(found.width, found.height) > LARGEST_SIDE:
         raise Refused("media_too_large")
@@ -88,13 +91,20 @@ def convert(source: Path, into: Path, limit_s: float, stop: threading.Event, *, 
     except subprocess.TimeoutExpired:
         raise Refused("media_too_slow") from None
     video = into / "video.mp4"
-    _run([*_input(source), *_h264(_LONG_SIDE), "-crf", "23", "-movflags", "+faststart", str(video)], until, stop)
+    longest = ["-t", str(LONGEST_S + 1)]
+    _run(
+        [*_input(source), *longest, *_h264(_LONG_SIDE), "-crf", "23", "-movflags", "+faststart", str(video)],
+        until,
+        stop,
+    )
     made = probe(video)
+    if not made.duration_s:
+        raise Refused("media_unreadable")
     middle = ["-ss", f"{min(made.duration_s / 2, 3.0):.3f}", "-i", str(video)]
     _run([*middle, "-frames:v", "1", "-vf", "scale=640:-2", "-q:v", "4", str(into / "thumbnail.jpg")], until, stop)
     if hls:
         _renditions(video, into / "hls", until, stop)
-    if abs(made.duration_s - probed.duration_s) > max(1.0, probed.duration_s / 10):
+    if probed.duration_s and abs(made.duration_s - probed.duration_s) > max(1.0, probed.duration_s / 10):
         raise Refused("media_unreadable")  # it breaks off somewhere
     return Media(video.stat().st_size, made.duration_s, made.width, made.height, hls)
 
