@@ -77,6 +77,16 @@ class NotPendingReview(DomainError):
     detail = "The program does not wait for a review: it has been decided, or none was asked for."
 
 
+class ProgramInOtherState(DomainError):
+    code = "program_in_other_state"
+    detail = "The program is not in a state that allows this. Read it again: `status` says which it is in."
+
+
+class NotProposed(DomainError):
+    code = "not_proposed"
+    detail = "The change does not wait for a decision: somebody has made one, or a newer change took its place."
+
+
 class UnsafeEdit(DomainError):
     """An edited plan breaks rules; `refusals` points at the changes and names the rules."""
 
@@ -273,3 +283,20 @@ class Unavailable(DomainError):
 
     code = "unavailable"
     detail = "The service cannot answer right now. Repeat the request after Retry-After, with the same Idempotency-Key."
+
+
+class ImportInOtherState(DomainError):
+    code = "import_in_other_state"
+    detail = "The import is in a state in which this cannot be done. Read it again."
+
+
+class ImportHasFailures(DomainError):
+    """All or nothing, and some rows cannot be applied."""
+
+    code = "import_has_failures"
+    detail = "Some rows fail and the import is atomic, so none is applied. Correct them and upload the file again."
+
+
+class ImportResultsNotReady(DomainError):
+    code = "import_results_not_ready"
+    detail = "The results have not been collected yet. Ask for them, and wait for their job to end."

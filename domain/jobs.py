@@ -7,7 +7,10 @@ from typing import Literal
 from uuid import UUID
 
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
-Stage = Literal["scoring", "generating", "sending", "exporting", "erasing", "processing"]
+Stage = Literal[
+    "scoring", "generating", "sending", "exporting", "erasing", "processing", "adapting",
+    "checking", "importing", "collecting",
+]  # fmt: skip
 # How far the clinician's review of the job's program is; None where the tenant asks for none.
 Review = Literal["pending", "approved", "rejected"]
 
@@ -40,6 +43,10 @@ STAGES_OF: dict[str, tuple[Stage, ...]] = {
     "email": ("sending",),
     "export": ("exporting",),
     "erasure": ("erasing",),
+    "import_check": ("checking",),
+    "import": ("importing",),
+    "import_results": ("collecting",),
+    "adaptation": ("adapting",),
     "video": ("processing",),
 }
 # The task that does a stage, and the queue its message goes to.
@@ -49,6 +56,10 @@ TASK_OF: dict[Stage, str] = {
     "sending": "emails.send",
     "exporting": "exports.make",
     "erasing": "people.erase",
+    "checking": "imports.check",
+    "importing": "imports.run",
+    "collecting": "imports.collect",
+    "adapting": "programs.adapt",
     "processing": "videos.process",
 }
 QUEUE_OF: dict[Stage, str] = {
@@ -57,6 +68,10 @@ QUEUE_OF: dict[Stage, str] = {
     "sending": "notifications",
     "exporting": "bulk",
     "erasing": "bulk",
+    "checking": "bulk",
+    "importing": "bulk",
+    "collecting": "bulk",
+    "adapting": "generation",
     "processing": "media",
 }
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}

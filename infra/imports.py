@@ -88,6 +88,16 @@ class ImportRepository:
         )
         return self._one(rows)
 
+    def confirm(self, import_id: UUID, to_do: int) -> Import:
+        rows = self._connection.execute(
+            f"""update imports set to_do = %s, done = 0, skipped = 0, failed = 0, position = 0, confirmed_at = now(),
+                    revision = revision + 1, updated_at = now()
+                where tenant_id = %s and id = %s returning {_COLUMNS}""",  # noqa: S608
+            (to_do, self._tenant_id, import_id),
+        )
+        self.note("confirmed", import_id)
+        return self._one(rows)
+
     def begin_run(self, import_id: UUID, status: Status, base: int) -> Import:
         rows = self._connection.execute(
             f"""update imports set status = %s, run_started_at = now(), run_base = %s, error_code = null,

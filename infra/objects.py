@@ -50,7 +50,8 @@ def client() -> "S3Client":
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
+def asking() -> Iterator[None]:
+    """What S3, or the way to it, has against a call is Unavailable."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
@@ -69,7 +70,7 @@ def put_once(key: str, file: Path, media_type: str) -> Stored:
 
     digest = _sha256(file)
     bucket = settings.objects().exports
-    with _asking(), file.open("rb") as body:
+    with asking(), file.open("rb") as body:
         try:
             client().put_object(
                 Bucket=bucket,
@@ -90,7 +91,7 @@ def put_once(key: str, file: Path, media_type: str) -> Stored:
 def delete_under(prefix: str) -> int:
     """Delete every file whose key begins so. Returns how many there were. Raises Unavailable."""
     bucket, deleted = settings.objects().exports, 0
-    with _asking():
+    with asking():
         while True:
             found = client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=_DELETE_MOST).get("Contents", [])
             if not found:

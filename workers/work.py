@@ -21,7 +21,7 @@ from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_turns
 from infra.units import UnitOfWork
-from workers import rights, videos
+from workers import imports, rights, videos
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 """Begins a unit of work for the claimed job's tenant."""
@@ -70,6 +70,9 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
     "sending": _send,
     "exporting": rights.export,
     "erasing": rights.erase,
+    "checking": imports.check,
+    "importing": imports.run,
+    "collecting": imports.collect,
     "processing": videos.process,
 }
 

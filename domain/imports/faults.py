@@ -1,5 +1,7 @@
 """What can be wrong with a file or a row: a code, and words that never repeat what was there."""
 
+from domain.imports.model import Row
+
 # Of the file as a whole: nothing of it is applied.
 FILE_FAULTS = {
     "bad_encoding": "The text is neither UTF-8 nor Windows-1252.",
@@ -82,3 +84,12 @@ class FileFault(Exception):
 
 def message(code: str) -> str:
     return ROW_FAULTS.get(code) or FILE_FAULTS[code]
+
+
+def problems(row: Row) -> tuple[str, str, str]:
+    """Columns, codes and messages, each joined in the same order."""
+    return (
+        "; ".join(each.column or "" for each in row.issues),
+        "; ".join(each.code for each in row.issues),
+        " ".join(message(each.code) for each in row.issues),
+    )

@@ -74,7 +74,7 @@ class Reader:
             for template in [templates[options.template]] if options.template else templates.values():
                 for link, names in names_of(template).items():
                     more.setdefault(link, []).extend(names)
-        self._width = len(columns)
+        self.width = len(columns)
         self._columns = headers.resolved(columns, kind, options.mapping, more)
         self._places = {ours: position for position, ours in self._columns.items()}
         self.titles = {ours: columns[position] for position, ours in self._columns.items()}
@@ -96,7 +96,7 @@ class Reader:
     def read(self, number: int, cells: Sequence[Cell]) -> Read:
         """Cells beyond the header's are wrong unless they are blank; missing ones are blank."""
         row = Read(number, cells)
-        if len(cells) > self._width and any(each not in ("", None) for each in cells[self._width :]):
+        if len(cells) > self.width and any(each not in ("", None) for each in cells[self.width :]):
             row.wrong("too_many_cells")
         self._check(row, cells)
         external = self._text(cells, "external_id")
