@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
+from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from domain.jobs import QUEUE_OF, Message
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
+_ASK_AGAIN_S = 10.0
 _BATCH = 10  # SQS takes at most ten messages a call
 
 
@@ -54,11 +57,7 @@ def _send(queue: str, batch: Sequence[Message]) -> list[Message]:
     try:
         with ExitStack() as spans:
             entries = [
-                _entry(
-                    number,
-                    message,
-                    spans.enter_context(tracing.span(f"publish {message.stage}", "producer", message.traceparent)),
-                )
+                _entry(number, message, spans.enter_context(_published(message)))
                 for number, message in enumerate(batch)
             ]
             answer = client().send_message_batch(QueueUrl=settings.queues().urls[queue], Entries=entries)
@@ -68,6 +67,10 @@ def _send(queue: str, batch: Sequence[Message]) -> list[Message]:
     if failed := answer.get("Failed"):
         logs.warning("publish_failed", queue=queue, count=len(failed), error="refused")
     return [batch[int(sent["Id"])] for sent in answer.get("Successful", [])]
+
+
+def _published(message: Message) -> AbstractContextManager[tracing.Span]:
+    return tracing.span(f"publish {message.stage}", "producer", tracing.nearest(message.traceparent))
 
 
 def _entry(number: int, message: Message, span: tracing.Span) -> "SendMessageBatchRequestEntryTypeDef":
@@ -100,6 +103,31 @@ def delay(queue: str, receipt_handle: str, seconds: float) -> None:
         )
     except (BotoCoreError, ClientError) as error:
         logs.warning("delay_failed", error=type(error).__name__)
+
+
+_answered: dict[str, tuple[float, bool]] = {}
+
+
+def reachable() -> bool:
+    """Whether the queue of submissions answers, as it was at most ten seconds ago. True where none is set: then nothing
+    is missed. Who may publish need not be allowed to ask, so a refusal is an answer.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    url = settings.queues().urls.get("scoring")
+    if url is None:
+        return True
+    at, answered = _answered.get(url, (-_ASK_AGAIN_S, False))
+    if monotonic() - at >= _ASK_AGAIN_S:
+        try:
+            client().get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+            answered = True
+        except ClientError as error:
+            answered = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.FORBIDDEN
+        except BotoCoreError:
+            answered = False
+        _answered[url] = monotonic(), answered
+    return answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,13 @@ def current() -> str | None:
     return _here.get()
 
 
+def nearest(traceparent: str | None) -> str | None:
+    """The work at hand, where it is of this trace; else the place in it that is given."""
+    here = _here.get()
+    same = here is not None and traceparent is not None and here.split("-")[1] == traceparent.split("-")[1]
+    return here if same else traceparent
+
+
 def incoming(traceparent: str, xray: str) -> str | None:
     """What the caller's headers say: `traceparent`, else X-Ray's `X-Amzn-Trace-Id`. None where neither is well-formed.
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from domain.jobs import Transient, backoff_s
 from domain.videos import LEASE_S
-from infra import logs, production, queue, settings
+from infra import logs, queue, settings
 from infra.messages import Unreadable, decode
+from infra.telemetry import entry
 from workers import sqs, videos
 from workers.work import deliver
 
@@ -17,9 +18,9 @@ _WAIT_S = 1
 _PAUSE_S = 5.0
 
 
+@entry("media")
 def handler(event: dict[str, Any], _context: Any) -> dict[str, list[dict[str, str]]]:
     """One record at a time: the function's timeout is a film's."""
-    production.refuse("media")
     failures = [record["messageId"] for record in event["Records"] if not sqs.handled(record)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
@@ -53,4 +54,6 @@ def _take(url: str, message: queue.Received) -> None:
     else:
         queue.delete(url, message.receipt_handle)
         return
+    finally:
+        logs.clear()
     queue.delay(url, message.receipt_handle, pause)

@@ -1,4 +1,4 @@
-"""Live: the process answers. Ready: it can do its work."""
+"""Live: the process answers, and nothing else is looked at. Ready: it can do its work."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api.errors import responses
 from domain.errors import Unavailable
-from infra import pools
+from infra import pools, queue
 
 router = APIRouter(prefix="/v1/health", tags=["health"])
 
@@ -16,13 +16,22 @@ class Health(BaseModel):
     status: Literal["ok"]
 
 
+class Readiness(BaseModel):
+    """`degraded`: the queue does not answer. Submissions are taken all the same, and worked on when it does again."""
+
+    status: Literal["ok", "degraded"]
+
+
 @router.get("/live", summary="Whether the process answers")
 def live() -> Health:
     return Health(status="ok")
 
 
 @router.get("/ready", summary="Whether the service can do its work", responses=responses(503))
-def ready() -> Health:
+def ready() -> Readiness:
+    """503 without a database, with an older schema than this release needs, or with no connection free within a second.
+    A queue that is down is no reason to send clients away: what they submit is committed and published later.
+    """
     if not pools.is_ready():
         raise Unavailable("not ready")
-    return Health(status="ok")
+    return Readiness(status="ok" if queue.reachable() else "degraded")
