@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # First segment of the path after /v1 -> the modules of api.routes with routes below it.
 MODULES: dict[str, tuple[str, ...]] = {
+    "adaptations": ("courses",),
     "assessments": ("assessments", "fhir"),
     "auth": ("auth", "registration"),
     "business": ("business", "members", "invitations", "audit", "member_rights", "webhooks"),
@@ -20,13 +21,15 @@ MODULES: dict[str, tuple[str, ...]] = {
     "errors": ("errors",),
     "events": ("events",),
     "health": ("health",),
+    "imports": ("import_files", "imports"),
     "invitations": ("acceptance",),
     "jobs": ("jobs",),
     "me": ("me", "preferences", "leaving", "audit"),
     "notifications": ("notifications",),
     "ops": ("ops_audit", "ops_jobs", "ops_dead_letters", "ops_replays", "ops_limits"),
-    "programs": ("programs", "reviews", "fhir"),
-    "reviews": ("reviews",),
+    "programs": ("programs", "reviews", "fhir", "sessions", "courses", "check_ins"),
+    "reviews": ("reviews", "courses"),
+    "sessions": ("sessions",),
     "templates": ("templates", "fhir"),
     "videos": ("videos",),
 }

@@ -65,19 +65,5 @@ def get(key: str, target: Path) -> bool:
     return True
 
 
-def is_there(key: str) -> bool:
-    """Raises Unavailable."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    with asking():
-        try:
-            client().head_object(Bucket=settings.objects().exports, Key=key)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return False
-            raise
-    return True
-
-
 def link(key: str, filename: str) -> str:
     return link_to(key, filename, LINK_S)

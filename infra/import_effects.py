@@ -73,9 +73,9 @@ class ImportEffects:
         values["made"] = list(made)
         self._connection.execute(_LETTERS, values)
         self._connection.execute(_JOBS, values)
-        who = {"actor": actor, "role": actor_role, "correlation": correlation}
-        self._note("member.added", "user", [(each, each) for each in added], **who)
-        self._note("invitation.made", "invitation", [(each, None) for each in made], **who)
+        who = (actor, actor_role, correlation)
+        self._note("member.added", "user", [(each, each) for each in added], who)
+        self._note("invitation.made", "invitation", [(each, None) for each in made], who)
         return {each.number for each in wanted if each.invitation in made or each.person in added}
 
     def rename(self, changes: Sequence[Mapping[str, Any]], actor: UUID, actor_role: str, correlation: str) -> set[UUID]:
@@ -87,8 +87,8 @@ class ImportEffects:
             (Jsonb(list(changes)), self._tenant_id),
         )
         found = {row["id"] for row in rows}
-        who = {"actor": actor, "role": actor_role, "correlation": correlation}
-        self._note("member.changed", "user", [(each, each) for each in found], **who)
+        who = (actor, actor_role, correlation)
+        self._note("member.changed", "user", [(each, each) for each in found], who)
         return found
 
     def submit(
@@ -137,7 +137,7 @@ class ImportEffects:
         )
         done = {row["user_id"]: row["id"] for row in rows}
         pairs = [(program, person) for person, program in done.items()]
-        self._note("program.archived", "program", pairs, actor=actor, role=actor_role, correlation=correlation)
+        self._note("program.archived", "program", pairs, (actor, actor_role, correlation))
         return done
 
     def activate(
@@ -152,7 +152,7 @@ class ImportEffects:
         )
         if rows:
             pair = [(program_id, person)]
-            self._note("program.assigned", "program", pair, actor=actor, role=actor_role, correlation=correlation)
+            self._note("program.assigned", "program", pair, (actor, actor_role, correlation))
             if tell:
                 self._connection.execute(
                     "select app.notify_user(%s, 'program_ready', 'program', %s)", (person, program_id)
@@ -237,15 +237,15 @@ class ImportEffects:
         return bool(rows)
 
     def _note(
-        self, action: str, kind: str, subjects: Sequence[tuple[UUID, UUID | None]], *, actor: UUID, role: str,
-        correlation: str,
-    ) -> None:  # fmt: skip
-        if subjects:
-            self._connection.execute(
-                _NOTE,
-                {
-                    "tenant": self._tenant_id, "actor": actor, "role": role, "action": action, "type": kind,
-                    "correlation": correlation, "subjects": [each for each, _ in subjects],
-                    "people": [person for _, person in subjects],
-                },
-            )  # fmt: skip
+        self, action: str, kind: str, subjects: Sequence[tuple[UUID, UUID | None]], who: tuple[UUID, str, str]
+    ) -> None:
+        """One audit row a subject, each with whose it is. `who`: actor, role and correlation id."""
+        if not subjects:
+            return
+        actor, role, correlation = who
+        values = {
+            "tenant": self._tenant_id, "actor": actor, "role": role, "action": action, "type": kind,
+            "correlation": correlation, "subjects": [each for each, _ in subjects],
+            "people": [person for _, person in subjects],
+        }  # fmt: skip
+        self._connection.execute(_NOTE, values)

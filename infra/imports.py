@@ -132,6 +132,15 @@ class ImportRepository:
         )
         return _import(rows[0]) if rows else None
 
+    def has_results(self, import_id: UUID, days: int) -> bool:
+        return bool(
+            self._connection.execute(
+                """select 1 from jobs where tenant_id = %s and kind = 'import_results' and subject_id = %s
+                       and status = 'succeeded' and finished_at > now() - make_interval(days => %s) limit 1""",
+                (self._tenant_id, import_id, days),
+            )
+        )
+
     # --- rows ---
 
     def stage(self, found: Import, rows: Sequence[Row], columns: Sequence[str], file: Mapping[str, Any]) -> Import:
@@ -203,13 +212,13 @@ class ImportRepository:
 
     def all_rows(self, import_id: UUID, part: int = 2_000) -> Iterator[Row]:
         """Every row in its order, read in parts."""
-        number, rows = -1, [{}]
-        while rows:
+        number, more = -1, True
+        while more:
             rows = self._connection.execute(
                 f"{_ROWS} and number > %s order by number limit %s", (self._tenant_id, import_id, number, part)
             )
             yield from map(_row, rows)
-            number = rows[-1]["number"] if rows else number
+            number, more = (rows[-1]["number"], True) if rows else (number, False)
 
     def chunk(self, found: Import, status: str, most: int) -> list[Row]:
         rows = self._connection.execute(

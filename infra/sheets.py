@@ -15,7 +15,7 @@ from domain.imports.faults import FileFault
 from domain.imports.limits import MOST_BYTES, MOST_LINE_BYTES
 from domain.imports.model import Cell, Format
 
-_CHUNK = 512 * 1024
+_CHUNK = 256 * 1024
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP = b"PK\x03\x04"
 

@@ -20,7 +20,7 @@ from domain.jobs import Job, LeaseLost, Transient, message_for
 from domain.programs.milp import solve_week
 from domain.records import Claim
 from domain.services import import_records, import_runs
-from domain.services.import_records import Candidate, Plans, Ready
+from domain.services.import_records import Candidate, Plans, Ready, Templates
 from domain.tenancy import worker_context
 from infra import archives, content, files, settings, sheets
 from infra.ids import new_id
@@ -56,9 +56,7 @@ def check(begin: Open, claim: Claim) -> bool:
     return False
 
 
-def _stage_all(
-    begin: Open, job: Job, found: Import, file: sheets.File, known: import_runs.Templates
-) -> Job | None:
+def _stage_all(begin: Open, job: Job, found: Import, file: sheets.File, known: Templates) -> Job | None:
     table, today, until = sheets.opened(file), datetime.now(UTC).date(), monotonic() + _BUDGET_S
     facts = {"format": file.format, "size": file.size, "sha256": file.sha256}
     reader = import_runs.reader_of(found, table.columns, known, today)
@@ -175,9 +173,7 @@ def _worked_out(
                 uow.import_effects.keep_plans([p for each in made[kept:] if (p := each.values["plan"])])
                 uow.imports.hold(job, settings.lease_s())
             until, kept = monotonic() + _BUDGET_S, len(made)
-        made.append(
-            import_records.ready(candidate, _plans, stored, content.load_library(), solve_week, new_id)
-        )
+        made.append(import_records.ready(candidate, _plans, stored, content.load_library(), solve_week, new_id))
     return made, []
 
 

@@ -50,7 +50,7 @@ def folded(name: str) -> str:
 
 def known_names(kind: Kind, more: Mapping[str, Iterable[str]] | None = None) -> dict[str, str]:
     """Every folded name -> our column; `more` are columns of a template, with the words of their questions."""
-    names = {}
+    names: dict[str, str] = {}
     for column, synonyms in (more or {}).items():
         names |= {folded(each): column for each in (*synonyms, column)}
     for column in COLUMNS[kind]:

@@ -6,7 +6,7 @@ MOST_ROWS = 200_000
 MOST_ATOMIC_ROWS = 1_000  # of an import that is one transaction
 MOST_COLUMNS = 500
 MOST_CELL_CHARS = 8_000
-MOST_LINE_BYTES = 1024 * 1024  # of a line of text, or of one object of JSON
+MOST_LINE_BYTES = 256 * 1024  # of a line of text, or of one object of JSON
 # Of one part of a workbook once it is unpacked, of the texts of its cells, and the cells of its used range: these two
 # lie in memory.
 MOST_UNPACKED_BYTES = 96 * 1024 * 1024

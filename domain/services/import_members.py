@@ -106,9 +106,7 @@ def undo(uow: UnitOfWork, row: Row) -> bool:
     before = row.before or {}
     if "invitation" in before:
         return uow.import_effects.uninvite(UUID(before["invitation"]), row.user_id)
-    return uow.import_effects.rename_back(
-        _known_id(row), before["name"], before["external_id"], before["set_name"]
-    )
+    return uow.import_effects.rename_back(_known_id(row), before["name"], before["external_id"], before["set_name"])
 
 
 def _known_id(row: Row) -> UUID:

@@ -55,7 +55,10 @@ class Ready:
 
 
 def answers_of(
-    pairs: Sequence[tuple[Read, Row]], templates: Templates, newest: Mapping[tuple[UUID, str], dict[str, Any]], today: date
+    pairs: Sequence[tuple[Read, Row]],
+    templates: Templates,
+    newest: Mapping[tuple[UUID, str], dict[str, Any]],
+    today: date,
 ) -> tuple[list[tuple[Row, str, Completed]], list[Row]]:
     """The complete answers of each row that makes a submission, with its template; and the rows that end here.
 
@@ -193,7 +196,9 @@ def order(uow: UnitOfWork, found: Import, actor: Member, pairs: Sequence[tuple[R
         ended.append(
             replace(row, status="skipped", action=None)
             if program is None
-            else replace(row, status="done", result_type="program", result_id=program, before={"archived": str(program)})
+            else replace(
+                row, status="done", result_type="program", result_id=program, before={"archived": str(program)}
+            )
         )
     for read, row in pending:
         if read.values["action"] == "assign" and row.user_id is not None:

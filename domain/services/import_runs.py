@@ -80,7 +80,12 @@ def wish_of(found: Import, actor: Member, reader: Reader) -> Wish:
 
 
 def stage(
-    uow: UnitOfWork, found: Import, reader: Reader, reads: Sequence[Read], columns: Sequence[str], file: Mapping[str, Any]
+    uow: UnitOfWork,
+    found: Import,
+    reader: Reader,
+    reads: Sequence[Read],
+    columns: Sequence[str],
+    file: Mapping[str, Any],
 ) -> Import:
     """Keep what these rows would do. Raises LeaseLost."""
     known = known_of(uow, found, reads)
@@ -132,7 +137,9 @@ def prepare(uow: UnitOfWork, found: Import, today: date) -> Prepared:
 
 def _newest(uow: UnitOfWork, pairs: Sequence[tuple[Read, Row]]) -> dict[tuple[UUID, str], dict[str, Any]]:
     found = {}
-    wanted = [(read.values["template"], row.user_id) for read, row in pairs if read.values.get("action") == "regenerate"]
+    wanted = [
+        (read.values["template"], row.user_id) for read, row in pairs if read.values.get("action") == "regenerate"
+    ]
     for slug in {each for each, _ in wanted}:
         people = [person for each, person in wanted if each == slug and person is not None]
         for person, row in uow.import_effects.newest(people, slug).items():

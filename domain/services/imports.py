@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from domain.errors import ImportHasFailures, ImportInOtherState, NotFound, StaleRevision, TooManyRequests
+from domain.errors import (
+    ImportHasFailures,
+    ImportInOtherState,
+    ImportResultsNotReady,
+    NotFound,
+    StaleRevision,
+    TooManyRequests,
+)
 from domain.imports import states
 from domain.imports.limits import MOST_INVITED_A_DAY
 from domain.imports.model import Import, Kind, Mode, OnDuplicate, Options
@@ -14,6 +21,7 @@ from domain.ports import UnitOfWork
 
 ROUTE = "imports.create"
 CHECK, RUN, COLLECT = "import_check", "import", "import_results"
+RESULTS_DAYS = 7  # after which the bucket deletes them
 _A_DAY_S = 24 * 3600
 NewId = Callable[[], UUID]
 
@@ -154,6 +162,14 @@ def results(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> Job:
         raise ImportInOtherState
     uow.imports.note("results_asked", import_id)
     return uow.jobs.enqueue(new_id(), COLLECT, found.created_by, import_id)
+
+
+def collected(uow: UnitOfWork, import_id: UUID) -> None:
+    """There is a file of results, and somebody is about to get it. Raises ImportResultsNotReady, NotFound."""
+    uow.imports.read(import_id)
+    if not uow.imports.has_results(import_id, RESULTS_DAYS):
+        raise ImportResultsNotReady
+    uow.imports.note("results_downloaded", import_id)
 
 
 def _in_state(found: Import, action: str) -> Import:

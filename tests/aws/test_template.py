@@ -428,7 +428,7 @@ def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
             actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
             allowed.setdefault(name, set()).update(a for a in actions if a.startswith(("s3:", "kms:")))
     assert {name: actions for name, actions in allowed.items() if actions} == {
-        "ApiFunction": {"s3:GetObject", "kms:Decrypt"},
+        "ApiFunction": {"s3:GetObject", "s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt"},
         "BulkFunction": {
             "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey", "kms:Decrypt",
         },
