@@ -66,6 +66,11 @@ SECTIONS: dict[str, Listing] = {
                left join exercises e on e.id = x.exercise""",
         "x.session_id", "x.position",
     ),
+    "videos": _of_person(
+        "x.video_id, v.title, x.furthest_s, x.session_id, x.created_at, x.updated_at, x.completed_at",
+        "video_progress x left join videos v on v.id = x.video_id",
+        "x.video_id",
+    ),
     "notifications": _of_person(
         "x.id, x.kind, x.subject_type, x.subject_id, x.created_at, x.read_at", "notifications x", "x.id"
     ),

@@ -21,15 +21,16 @@ _LISTING = Listing(
     ("created_at", "id"),
     descending=True,
 )
-# Those of a program that the caller may see: its policies answer.
+# Those of a program, if the caller may see that: its policies answer.
 _OF_PROGRAM = """
     select v.id, v.title, v.language, v.exercises, v.duration_s, v.captions_key is not null as captions, g.furthest_s,
         g.completed_at
     from videos v left join video_progress g on g.tenant_id = %(tenant)s and g.user_id = %(user)s and g.video_id = v.id
     where v.status = 'published' and (%(language)s::text is null or v.language = %(language)s) and v.exercises && array(
-        select distinct x.exercise from sessions s
+        select distinct x.exercise from programs p
+        join sessions s on s.tenant_id = p.tenant_id and s.program_id = p.id
         join prescribed_exercises x on x.tenant_id = s.tenant_id and x.session_id = s.id
-        where s.tenant_id = %(tenant)s and s.program_id = %(program)s)
+        where p.tenant_id = %(tenant)s and p.id = %(program)s)
     order by v.title, v.id limit 500"""
 
 
@@ -61,11 +62,6 @@ class VideoRepository:
 
     def of_program(self, program_id: UUID, language: str | None) -> list[Listed]:
         context = self._context
-        seen = self._connection.execute(
-            "select 1 from programs where tenant_id = %s and id = %s", (context.tenant_id, program_id)
-        )
-        if not seen:
-            raise NotFound
         params = {"tenant": context.tenant_id, "user": context.user_id, "program": program_id, "language": language}
         return [Listed(**row) for row in self._connection.execute(_OF_PROGRAM, params)]
 

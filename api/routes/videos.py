@@ -84,9 +84,9 @@ class VideoProgress(BaseModel):
     completed_now: bool
 
 
-@router.get("", summary="The videos of a program", responses=responses(401, 403, 404, 422, 503))
+@router.get("", summary="The videos of a program", responses=responses(401, 403, 422, 503))
 def list_videos(program_id: UUID, user: TenantUser, language: Language = None) -> VideoList:
-    """Published ones that show one of its exercises."""
+    """Published ones that show one of its exercises; none where the program is not the caller's to see."""
     with unit_of_work(user) as uow:
         found = uow.videos.of_program(program_id, language)
     names = VideoSummary.model_fields.keys() - {"links"}

@@ -19,7 +19,8 @@ ROUTE = "exports.request"
 FORMAT = "ffp.export.1"
 # Read under the person's own policies, in the order of the file.
 SECTIONS = (
-    "consents", "assessments", "submissions", "scores", "programs", "sessions", "exercises", "notifications", "jobs",
+    "consents", "assessments", "submissions", "scores", "programs", "sessions", "exercises", "videos",
+    "notifications", "jobs",
     "audit",
 )  # fmt: skip
 Json = dict[str, Any]

@@ -27,6 +27,7 @@ Make = Callable[..., Person]
 UNRECORDED = {
     "read_notification": "one's own inbox",
     "change_preferences": "one's own taste in e-mails",
+    "note_video_progress": "one's own place in a video; that it was watched to its end is on record",
 }
 # Not GET, because it takes a while.
 NO_CHANGES = {"lint_template"}

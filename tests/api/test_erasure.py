@@ -162,6 +162,13 @@ def records(api: TestClient, submit: Make, start: Make, work: Make, db: Database
             who.tenant_id, who.email, NAME, who.context.user_id, who.context.user_id,
         )  # fmt: skip
         db.rows(
+            """with made as (
+                   insert into videos (id, title, language, exercises, media_type, upload_size, upload_id)
+                   values (gen_random_uuid(), '', 'en', '{}', '', 1, gen_random_uuid()) returning id)
+               insert into video_progress (tenant_id, user_id, video_id, furthest_s) select %s, %s, id, 1 from made""",
+            who.tenant_id, who.context.user_id,
+        )  # fmt: skip
+        db.rows(
             """insert into identity.registrations (email, attempt_id, key, body_hash, kind, display_name, tenant_name,
                    tenant_id, user_id) values (%s, gen_random_uuid(), 'k', 'h', 'business', %s, 'acme', %s, %s)""",
             who.email, NAME, who.tenant_id, who.context.user_id,

@@ -38,7 +38,9 @@ from tests.conftest import (
 _BACK = next(template for template in load_templates() if template.id == "low-back-pain")
 
 # What is a person's own; the rest of the records is shared by those who work for the business.
-PERSONAL = frozenset({"assessment_id", "job_id", "program_id", "notification_id", "export_id", "subject_id"})
+PERSONAL = frozenset(
+    {"assessment_id", "job_id", "program_id", "notification_id", "export_id", "subject_id", "video_id"}
+)
 # Parts of an address and filters that name no record.
 NO_RECORDS = {"version": ("1.0.0", "1.1.0"), "code": ("not_found",), "request_id": ("the-same-request",)}
 
@@ -186,11 +188,14 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     tested = post(f"business/webhooks/{hook['id']}/test", owner)
     exports = did(api.get("/v1/me/exports", headers=member.headers))["items"]
     told = did(api.get("/v1/notifications", headers=member.headers))["items"]
+    video = _video_of(world.db, member)
+    post(f"videos/{video}/progress", member, {"position_s": 1})
     world.records = {
         "assessment_id": [draft["id"], assessment["id"]],
         "job_id": [submitted()["job"]["id"], job["id"]],
         "program_id": [programs[1], programs[0]],
         "notification_id": [told[0]["id"]],
+        "video_id": [video],
         "export_id": [exports[0]["id"]],
         "webhook_id": [hook["id"]],
         "delivery_id": [tested["id"]],
@@ -202,6 +207,18 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
         "subject_id": [assessment["id"]],
         "tenant_id": [str(member.tenant_id)],
     }
+
+
+def _video_of(db: Database, who: Person) -> str:
+    """A published video of an exercise that this person has."""
+    found = db.value(
+        """insert into videos (id, title, language, exercises, status, media_type, upload_size, upload_id, media_key, duration_s,
+               width, height)
+           select gen_random_uuid(), 'Shown', 'en', array_agg(distinct x.exercise), 'published', 'video/mp4', 1, gen_random_uuid(),
+               'videos/shown', 10, 640, 360 from prescribed_exercises x where x.user_id = %s returning id""",
+        who.context.user_id,
+    )  # fmt: skip
+    return str(found)
 
 
 def _settle(world: World) -> None:
