@@ -74,6 +74,36 @@ TEXTS: dict[str, dict[str, Text]] = {
             "Review the program",
             "/reviews/$subject",
         ),
+        "program_paused": Text(
+            "A message about a program",
+            ("Something in FFP should be read before any more exercise. Sign in to read it.",),
+            "Open the program",
+            "/programs/$subject",
+        ),
+        "program_resumed": Text(
+            "A program can be gone on with",
+            ("An exercise program can be gone on with. Sign in to see it.",),
+            "See the program",
+            "/programs/$subject",
+        ),
+        "reassessment_due": Text(
+            "A new assessment is due",
+            ("It is time for a new assessment. Sign in to begin it.",),
+            "Open the program",
+            "/programs/$subject",
+        ),
+        "fewer_days_offered": Text(
+            "Would fewer days suit better?",
+            ("If the days of your program do not suit you, a new assessment can plan fewer of them.",),
+            "Open the program",
+            "/programs/$subject",
+        ),
+        "adaptation_to_review": Text(
+            "A change of a program waits for review",
+            ("A change of a program waits for a clinician to accept or decline it. Sign in to review it.",),
+            "Open the queue",
+            "/reviews",
+        ),
         "account_exists": Text(
             "You have an FFP account already",
             (
@@ -129,7 +159,15 @@ TEXTS: dict[str, dict[str, Text]] = {
 }
 KINDS = frozenset(TEXTS[LANGUAGE])
 # What a person may choose not to get; the rest is about their account.
-OPTIONAL = ("program_ready", "referral", "program_to_review", "import_finished")
+OPTIONAL = (
+    "program_ready",
+    "referral",
+    "program_to_review",
+    "import_finished",
+    "reassessment_due",
+    "fewer_days_offered",
+    "adaptation_to_review",
+)
 
 ROLES = {
     "business_owner": "owner",

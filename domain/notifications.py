@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-Kind = Literal["referral", "program_ready", "program_to_review", "program_rejected", "webhook_disabled"]
+Kind = Literal[
+    "referral",
+    "program_ready",
+    "program_to_review",
+    "program_rejected",
+    "webhook_disabled",
+    "program_paused",
+    "program_resumed",
+    "reassessment_due",
+    "fewer_days_offered",
+    "adaptation_to_review",
+]
 
 # kind -> title, text
 TEXTS: dict[Kind, tuple[str, str]] = {
@@ -19,6 +30,17 @@ TEXTS: dict[Kind, tuple[str, str]] = {
         "A program was not released",
         "A clinician looked at the new program and did not release it. The clinic will be in touch.",
     ),
+    "program_paused": (
+        "A program is paused",
+        "A check-in needs to be looked at before any more exercise. The program says what to do.",
+    ),
+    "program_resumed": ("A program goes on", "A clinician has looked at the check-in. The program can be done again."),
+    "reassessment_due": ("A new assessment is due", "Please answer the questions again before going on as before."),
+    "fewer_days_offered": (
+        "Would fewer days suit better?",
+        "Less than half of the last two weeks' sessions were done. A new assessment can plan fewer days a week.",
+    ),
+    "adaptation_to_review": ("A change of a program waits for review", "Accept or decline it before it is made."),
     "webhook_disabled": (
         "A webhook was disabled",
         "A receiver of webhooks is gone or has failed for days. Mend it, enable it again, and replay what is missing.",

@@ -1,7 +1,7 @@
 """What the services need from the outside; infra/ provides it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from domain.limits import Limits, LimitsVersion
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.programs.library import Library
+    from domain.services.catching_up import Due, Moved
     from domain.services.webhooks import Wanted as WantedWebhook
+    from domain.sessions.events import Event
+    from domain.sessions.records import Adaptation, CheckIn, Entry, OpenSession, SessionDetail
+    from domain.sessions.state import State
     from domain.videos import NewVideo, Video
     from domain.videos import Status as VideoStatus
 
@@ -120,10 +124,95 @@ class Programs(Protocol):
         """What the caller may see, newest first."""
         ...
 
+    def work_on(self, program_id: UUID) -> Program:
+        """Without a row in the audit log, for workers."""
+        ...
+
     def rewrite(
         self, program_id: UUID, revision: int, sessions: Sequence[Mapping[str, Any]], proof: Mapping[str, Any]
     ) -> Program:
         """Replace lines of a program that waits for review. Raises StaleRevision unless it still is at `revision`."""
+        ...
+
+
+class Training(Protocol):
+    def calendar(self, first: date, last: date) -> "list[Entry]":
+        """The caller's own sessions of the active program, both days included."""
+        ...
+
+    def of_program(self, program_id: UUID) -> "list[Entry]": ...
+
+    def read(self, session_id: UUID) -> "SessionDetail": ...
+
+    def open(self, session_id: UUID) -> "OpenSession":
+        """One of the caller's own, locked until the unit ends."""
+        ...
+
+    def note(self, session_id: UUID, events: "Sequence[Event]", state: "State") -> None: ...
+
+    def move(self, program_id: UUID, revision: int, move: str, note: str | None) -> bool: ...
+
+    def asked_for(self, program_id: UUID) -> dict[str, Any]: ...
+
+    def check_in(
+        self,
+        check_in_id: UUID,
+        program_id: UUID,
+        answers: Mapping[str, str],
+        level: str | None,
+        flags: Sequence[str],
+        advice_key: str | None,
+    ) -> str | None: ...
+
+    def check_ins(self, program_id: UUID) -> "list[CheckIn]": ...
+
+
+class Adaptations(Protocol):
+    def session(self, session_id: UUID | None) -> dict[str, Any]: ...
+
+    def history(self, program_id: UUID) -> list[dict[str, Any]]: ...
+
+    def decided(self, session_id: UUID | None) -> dict[str, list[str]]: ...
+
+    def hold(self, program_id: UUID, revision: int) -> bool: ...
+
+    def write_lines(
+        self,
+        lines: Sequence[Mapping[str, Any]],
+        gone: Sequence[Mapping[str, Any]],
+        minutes: Sequence[Mapping[str, Any]],
+    ) -> None: ...
+
+    def add(self, made: Sequence[Mapping[str, Any]]) -> None: ...
+
+    def reassess(self, program_id: UUID, user_id: UUID) -> None: ...
+
+    def tell(self, kind: str, program_id: UUID, user_id: UUID) -> None: ...
+
+    def tell_staff(self, kind: str, program_id: UUID, but: UUID | None = None) -> None: ...
+
+    def record(self, action: str, program_id: UUID, user_id: UUID) -> None: ...
+
+    def get(self, adaptation_id: UUID) -> "Adaptation": ...
+
+    def settle(
+        self, adaptation: "Adaptation", status: str, note: str | None, changes: Sequence[Mapping[str, Any]]
+    ) -> "Adaptation": ...
+
+
+class MissedSessions(Protocol):
+    def strategy(self) -> str: ...
+
+    def due(self, after: UUID | None, limit: int, now: datetime) -> "list[Due]":
+        """Active programs whose first open session may be past on their person's calendar."""
+        ...
+
+    def write(self, moved: "Sequence[Moved]") -> int:
+        """Returns how many sessions were moved or dropped."""
+        ...
+
+    def bases(self, program_id: UUID) -> dict[tuple[UUID, int], dict[str, Any]]:
+        """Doses as they were before a re-entry, by session and position."""
         ...
 
 
@@ -435,6 +524,12 @@ class UnitOfWork(Protocol):
     def jobs(self) -> Jobs: ...
     @property
     def programs(self) -> Programs: ...
+    @property
+    def training(self) -> Training: ...
+    @property
+    def adaptations(self) -> Adaptations: ...
+    @property
+    def missed_sessions(self) -> MissedSessions: ...
     @property
     def reviews(self) -> Reviews: ...
     @property

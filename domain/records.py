@@ -182,6 +182,8 @@ class Session:
     scheduled_on: date
     minutes: float
     items: list[Prescribed]
+    status: str = "planned"  # planned, started, done, missed or dropped
+    planned_on: date | None = None  # the day it was made for, once it has been moved
 
 
 @dataclass(frozen=True, slots=True)

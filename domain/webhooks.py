@@ -19,6 +19,8 @@ Event = Literal[
     "job.failed",
     "program.ready",
     "program.to_review",
+    "program.paused",
+    "program.resumed",
     "referral.made",
     "member.joined",
     "member.removed",

@@ -25,6 +25,7 @@ _READ = """
     where p.tenant_id = %s and p.id = %s"""
 _LINES = """
     select s.id as session_id, s.week, s.number, s.deload, s.scheduled_on, s.minutes as session_minutes,
+        s.status, s.planned_on,
         i.position, i.exercise, coalesce(e.name, i.exercise) as name, coalesce(e.cue, '') as cue,
         i.role, i.sets, i.reps, i.seconds, i.rest_s, i.minutes, i.effort, i.why
     from sessions s
@@ -85,6 +86,13 @@ class ProgramRepository:
         audit.record_read(self._connection, "program", program_id, rows[0]["user_id"])
         return self._with_sessions(rows[0])
 
+    def work_on(self, program_id: UUID) -> Program:
+        """The same for a worker: what a program learns from its person is no reading of somebody's record."""
+        rows = self._connection.execute(_READ, (self._context.tenant_id, program_id))
+        if not rows:
+            raise NotFound
+        return self._with_sessions(rows[0])
+
     def rewrite(
         self, program_id: UUID, revision: int, sessions: Sequence[Mapping[str, Any]], proof: Mapping[str, Any]
     ) -> Program:
@@ -105,11 +113,22 @@ class ProgramRepository:
         lines = self._connection.execute(_LINES, (self._context.tenant_id, program["id"]))
         sessions: dict[UUID, Session] = {}
         for line in lines:
-            session = _take(line, "session_id", "week", "number", "deload", "scheduled_on", "session_minutes")
+            session = _take(
+                line,
+                "session_id",
+                "week",
+                "number",
+                "deload",
+                "scheduled_on",
+                "session_minutes",
+                "status",
+                "planned_on",
+            )
             if session["session_id"] not in sessions:
                 sessions[session["session_id"]] = Session(
                     session["session_id"], session["week"], session["number"], session["deload"],
-                    session["scheduled_on"], float(session["session_minutes"]), [],
+                    session["scheduled_on"], float(session["session_minutes"]), [], session["status"],
+                    session["planned_on"],
                 )  # fmt: skip
             sessions[session["session_id"]].items.append(Prescribed(**{**line, "minutes": float(line["minutes"])}))
         return Program(**program, sessions=[*sessions.values()])

@@ -25,12 +25,15 @@ from infra.templates import TemplateRepository
 from infra.tenants import TenantRepository
 
 if TYPE_CHECKING:
+    from infra.adaptations import AdaptationRepository
     from infra.dead_letters import DeadLetterRepository
     from infra.import_effects import ImportEffects
     from infra.imports import ImportRepository
     from infra.limits import LimitsRepository
+    from infra.missed import MissedRepository
     from infra.operations import OperatorsJobs
     from infra.replays import ReplayRepository
+    from infra.training import TrainingRepository
     from infra.videos import VideoRepository
     from infra.webhooks import WebhookRepository
 
@@ -56,6 +59,24 @@ class UnitOfWork:
     @cached_property
     def programs(self) -> ProgramRepository:
         return ProgramRepository(self._connection)
+
+    @cached_property
+    def training(self) -> "TrainingRepository":
+        from infra.training import TrainingRepository  # noqa: PLC0415 - of its own section
+
+        return TrainingRepository(self._connection)
+
+    @cached_property
+    def adaptations(self) -> "AdaptationRepository":
+        from infra.adaptations import AdaptationRepository  # noqa: PLC0415 - for workers and reviewers
+
+        return AdaptationRepository(self._connection)
+
+    @cached_property
+    def missed_sessions(self) -> "MissedRepository":
+        from infra.missed import MissedRepository  # noqa: PLC0415 - for one schedule
+
+        return MissedRepository(self._connection)
 
     @cached_property
     def reviews(self) -> ReviewRepository:

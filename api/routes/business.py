@@ -12,6 +12,7 @@ from api.models import Body
 from domain.members import FEWEST_DAYS, MOST_DAYS
 from domain.safety.rules import PainThresholds
 from domain.services import business
+from domain.sessions.missed import Strategy
 from infra.database import unit_of_work
 
 router = APIRouter(prefix="/v1/business", tags=["business"], route_class=StrictRoute)
@@ -51,6 +52,7 @@ class SettingsBody(BaseModel):
     pain_thresholds: Thresholds
     invitation_days: int
     require_consent: bool
+    missed_sessions: Strategy
 
 
 class ChangeSettings(Body):
@@ -70,6 +72,12 @@ class ChangeSettings(Body):
     invitation_days: Annotated[int, Field(strict=True, ge=FEWEST_DAYS, le=MOST_DAYS)] | None = Field(
         None, description="How long an invitation works. Default: 14."
     )
+    missed_sessions: Strategy | None = Field(
+        None,
+        description="What becomes of a session that was not done on its day. reschedule: everything that is left moves."
+        " accumulate: it waits as an extra, one a day, for 14 days. flexible: it comes next, and a whole week too late"
+        " leaves the last loading week out. Default: reschedule.",
+    )
 
 
 def _body(settings: business.Settings) -> SettingsBody:
@@ -79,6 +87,7 @@ def _body(settings: business.Settings) -> SettingsBody:
         pain_thresholds=Thresholds(moderate_from=pain.moderate, severe_from=pain.severe),
         invitation_days=settings.invitation_days,
         require_consent=settings.require_consent,
+        missed_sessions=settings.missed_sessions,
     )
 
 

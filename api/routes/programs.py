@@ -20,7 +20,7 @@ from infra.database import unit_of_work
 router = APIRouter(prefix="/v1/programs", tags=["programs"], route_class=StrictRoute)
 
 
-Status = Literal["pending_review", "active", "rejected", "archived"]
+Status = Literal["pending_review", "active", "paused_safety", "rejected", "archived", "ended"]
 
 
 class ItemBody(BaseModel):

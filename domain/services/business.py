@@ -6,11 +6,13 @@ from typing import Any
 from domain.members import DAYS
 from domain.ports import UnitOfWork
 from domain.safety.rules import PainThresholds
+from domain.sessions.missed import DEFAULT, Strategy
 
 REVIEW = "require_assessment_review"
 THRESHOLDS = "pain_thresholds"
 INVITATION_DAYS = "invitation_days"
 CONSENT = "require_consent"
+MISSED = "missed_sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Settings:
     pain_thresholds: PainThresholds
     require_consent: bool
     invitation_days: int
+    missed_sessions: Strategy
 
 
 def read(uow: UnitOfWork) -> Settings:
@@ -34,4 +37,10 @@ def change(uow: UnitOfWork, changes: dict[str, Any]) -> Settings:
 
 def _settings(stored: dict[str, Any]) -> Settings:
     thresholds = PainThresholds.model_validate(stored.get(THRESHOLDS, {}))
-    return Settings(stored.get(REVIEW, True), thresholds, stored.get(CONSENT, False), stored.get(INVITATION_DAYS, DAYS))
+    return Settings(
+        stored.get(REVIEW, True),
+        thresholds,
+        stored.get(CONSENT, False),
+        stored.get(INVITATION_DAYS, DAYS),
+        stored.get(MISSED, DEFAULT),
+    )

@@ -1,7 +1,7 @@
 """A clinician's changes to a program that waits for review. A module of its own: it brings the checker along."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from domain.ports import UnitOfWork
 from domain.programs.changes import Change
 from domain.programs.editing import edit as edited
 from domain.programs.plan import Plan
-from domain.records import Program
+from domain.records import Program, Session
 
 
 def edit(uow: UnitOfWork, program_id: UUID, revision: int, changes: Sequence[Change]) -> Program:
@@ -45,7 +45,7 @@ def plan_of(program: Program) -> Plan:
             "sessions": [
                 {
                     "number": session.number,
-                    "day": (session.scheduled_on - program.start_on - timedelta(weeks=index)).days,
+                    "day": (_made_for(session) - program.start_on - timedelta(weeks=index)).days,
                     "minutes": session.minutes,
                     "items": [
                         {
@@ -74,6 +74,11 @@ def plan_of(program: Program) -> Plan:
             **proof,
         }
     )
+
+
+def _made_for(session: Session) -> date:
+    """The day that the plan has: a missed session may be on another one by now."""
+    return session.planned_on or session.scheduled_on
 
 
 def _rewritten(program: Program, before: Plan, after: Plan) -> list[dict[str, Any]]:

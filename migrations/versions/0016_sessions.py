@@ -328,8 +328,11 @@ begin
         update programs set status = 'paused_safety', status_at = now(), next_due = null, revision = revision + 1
             where tenant_id = p_tenant and id = p_program;
     end if;
+    -- A member sees nobody but themselves, and everybody who cares for them has to hear of it.
+    perform app.set_context(p_tenant, p_user, 'worker');
     perform app.notify_user(p_user, 'program_paused', 'program', p_program),
             app.notify_staff('program_paused', 'program', p_program, p_user);
+    perform app.set_context(p_tenant, p_user, p_role);
     return 'paused_safety';
 end $$;
 

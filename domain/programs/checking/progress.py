@@ -43,7 +43,7 @@ def _calendar(facts: Facts) -> Iterator[Violation]:
         yield Violation("I39", "plan", f"re-assessment in week {plan.reassess_week}")
 
 
-def _volumes(facts: Facts, week: Week) -> dict[str, int]:
+def volumes(facts: Facts, week: Week) -> dict[str, int]:
     """Seconds under work of the main exercises: all of them, and those of each region; reps and holds apart.
 
     And the cardio of the day that has no main work.
@@ -64,7 +64,7 @@ def _volumes(facts: Facts, week: Week) -> dict[str, int]:
 
 def _growth(facts: Facts, earlier: Week, later: Week) -> Iterator[Violation]:
     where = f"week {later.number}"
-    before, after = _volumes(facts, earlier), _volumes(facts, later)
+    before, after = volumes(facts, earlier), volumes(facts, later)
     for name, volume in after.items():
         if 10 * volume > 11 * before.get(name, 0):
             yield Violation("I17", where, f"{name} grows from {before.get(name, 0)} to {volume}")
@@ -84,7 +84,7 @@ def _doses(week: Week) -> dict[tuple[int, str], tuple[int, int | None, int | Non
 
 
 def _deload(facts: Facts, earlier: Week, later: Week) -> Iterator[Violation]:
-    before, after = _volumes(facts, earlier)["work"], _volumes(facts, later).get("work", 0)
+    before, after = volumes(facts, earlier)["work"], volumes(facts, later).get("work", 0)
     if not 5 * before <= 10 * after <= 7 * before:
         yield Violation("I20", f"week {later.number}", f"deload from {before} to {after} seconds of work")
     old, new = _doses(earlier), _doses(later)

@@ -29,10 +29,10 @@ EDITED = "clinician_edit"  # the rule id on a line that a clinician has changed
 
 
 def sessions(facts: Facts) -> Iterator[Violation]:
-    chains = _chains(facts)
+    chain_of = chains(facts)
     for where, week, session in facts.sessions():
-        yield from _time(facts, where, session, week.deload)
-        yield from _order(facts, where, session)
+        yield from time(facts, where, session, shorter=week.deload)
+        yield from order(facts, where, session)
         if facts.mobility_day(session):
             yield from _mobility_day(facts, where, session, week.deload)
         else:
@@ -42,17 +42,17 @@ def sessions(facts: Facts) -> Iterator[Violation]:
         for pattern, count in patterns.items():
             if count > SAME_PATTERN:
                 yield Violation("I13", where, f"{count} exercises of the pattern {pattern}")
-        for chain, count in Counter(chains[item.exercise] for item in session.items).items():
+        for chain, count in Counter(chain_of[item.exercise] for item in session.items).items():
             if count > 1:
                 yield Violation("I21", where, f"{count} exercises of the chain of {chain}")
         for muscle, count in half_sets(main).items():
             if count > HALF_SETS:
                 yield Violation("I16", where, f"{muscle}: {count} half-sets in one session")
     for where, week, _, item, exercise in facts.lines():
-        yield from _dose(where, item, exercise, week.deload)
+        yield from dose(where, item, exercise, fewer=week.deload)
 
 
-def _chains(facts: Facts) -> dict[str, str]:
+def chains(facts: Facts) -> dict[str, str]:
     """Exercise -> the lowest id of everything joined to it by progress_to, in either direction."""
     neighbours: dict[str, set[str]] = {name: set() for name in facts.exercises}
     for exercise in facts.library.exercises:
@@ -70,7 +70,7 @@ def _chains(facts: Facts) -> dict[str, str]:
     return chain
 
 
-def _time(facts: Facts, where: str, session: Session, deload: bool) -> Iterator[Violation]:
+def time(facts: Facts, where: str, session: Session, *, shorter: bool) -> Iterator[Violation]:
     total = 0
     for item in session.items:
         exercise = facts.exercises[item.exercise]
@@ -84,7 +84,7 @@ def _time(facts: Facts, where: str, session: Session, deload: bool) -> Iterator[
         yield Violation("I07", where, f"{session.minutes} min, its items take {total / QUARTERS}")
     tenths = (8, 12) if "I08" in facts.plan.relaxed else (9, 11)
     nominal = facts.spec.minutes * QUARTERS
-    if 10 * total > tenths[1] * nominal or (10 * total < tenths[0] * nominal and not deload):
+    if 10 * total > tenths[1] * nominal or (10 * total < tenths[0] * nominal and not shorter):
         yield Violation("I08", where, f"{total / QUARTERS} min for a session of {facts.spec.minutes}")
 
 
@@ -97,7 +97,7 @@ def _place(item: Item, exercise: Exercise) -> tuple[int, int]:
     return ROLES.index(item.role), kind
 
 
-def _order(facts: Facts, where: str, session: Session) -> Iterator[Violation]:
+def order(facts: Facts, where: str, session: Session) -> Iterator[Violation]:
     places = [_place(item, facts.exercises[item.exercise]) for item in session.items]
     if any(first > second for first, second in pairwise(places)):
         yield Violation("I11", where, "the items are not in order")
@@ -146,13 +146,13 @@ def _mobility_day(facts: Facts, where: str, session: Session, deload: bool) -> I
         yield Violation("I22", where, f"{regional} exercises for the region")
 
 
-def _dose(where: str, item: Item, exercise: Exercise, deload: bool) -> Iterator[Violation]:
+def dose(where: str, item: Item, exercise: Exercise, *, fewer: bool) -> Iterator[Violation]:
     """I25: the library's dose is the most; a quarter of it the least. Cardio takes 2-36 whole minutes."""
-    dose = exercise.dose
-    if (item.reps is None) == (item.seconds is None) or (item.reps is None) != (dose.reps is None):
+    full_dose = exercise.dose
+    if (item.reps is None) == (item.seconds is None) or (item.reps is None) != (full_dose.reps is None):
         yield Violation("I25", where, f"{exercise.id}: exactly one of reps and seconds, as in the library")
         return
-    size, full = (item.reps, dose.reps) if item.reps is not None else (item.seconds, dose.seconds)
+    size, full = (item.reps, full_dose.reps) if item.reps is not None else (item.seconds, full_dose.seconds)
     if size is None or full is None:
         return
     if item.role == "cardio":
@@ -160,9 +160,10 @@ def _dose(where: str, item: Item, exercise: Exercise, deload: bool) -> Iterator[
             yield Violation("I25", where, f"{exercise.id}: {size} s of cardio")
     elif not full <= 4 * size <= 4 * full:
         yield Violation("I25", where, f"{exercise.id}: {size} outside a quarter to all of {full}")
-    fewest = 1 if deload or item.role != "main" else 2
+    fewest = 1 if fewer or item.role != "main" else 2
     if not fewest <= item.sets <= SETS[1]:
         yield Violation("I25", where, f"{exercise.id}: {item.sets} sets")
-    longest = max(dose.rest_s, LONGEST_REST_S) if EDITED in item.why else dose.rest_s  # a clinician may give more
-    if not dose.rest_s <= item.rest_s <= longest:
-        yield Violation("I25", where, f"{exercise.id}: {item.rest_s} s rest, the library says {dose.rest_s}")
+    # A clinician may give more.
+    longest = max(full_dose.rest_s, LONGEST_REST_S) if EDITED in item.why else full_dose.rest_s
+    if not full_dose.rest_s <= item.rest_s <= longest:
+        yield Violation("I25", where, f"{exercise.id}: {item.rest_s} s rest, the library says {full_dose.rest_s}")

@@ -31,7 +31,7 @@ def weeks(facts: Facts) -> Iterator[Violation]:
             yield Violation("I09", where, "sessions are not numbered in order")
         for session in week.sessions:
             if earlier is not None:
-                yield from _recovery(facts, where, earlier, session)
+                yield from recovery(facts, where, earlier, session)
             earlier = session
         balance = sum(any(item.role == "balance" for item in s.items) for s in week.sessions)
         if facts.spec.needs_balance and balance < min(BALANCE_DAYS, facts.spec.days):
@@ -44,7 +44,7 @@ def weeks(facts: Facts) -> Iterator[Violation]:
             yield Violation("I23", "spec", f"{name} asks for balance work")
 
 
-def _recovery(facts: Facts, where: str, earlier: Session, later: Session) -> Iterator[Violation]:
+def recovery(facts: Facts, where: str, earlier: Session, later: Session) -> Iterator[Violation]:
     gap = (later.day - earlier.day) % 7
     if gap == 1:
         worked = [

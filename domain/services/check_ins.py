@@ -1,0 +1,49 @@
+"""Ask somebody who does a program for red flags again. Any that is there stops the program at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.assessments.issues import issue
+from domain.errors import InvalidAnswers, ProgramInOtherState
+from domain.ports import UnitOfWork
+from domain.safety.check_in import Answer, Found, asked_of, assess
+from domain.safety.rules import FlagRule
+from domain.sessions.records import CheckIn
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found, and the program's status after it."""
+
+    id: UUID
+    found: Found
+    program_status: str
+
+
+def questions(uow: UnitOfWork, program_id: UUID) -> tuple[list[FlagRule], list[CheckIn]]:
+    """What to ask of this program's person, and what they have said before, newest first."""
+    program = uow.training.asked_for(program_id)
+    asked = asked_of(uow.templates.safety_rules(), program["spec"]["region"])
+    return asked, uow.training.check_ins(program_id)
+
+
+def make(uow: UnitOfWork, program_id: UUID, check_in_id: UUID, answers: Mapping[str, Answer]) -> Checked:
+    """Take the answers to all questions. A red flag pauses the program and refers its person, in one transaction.
+
+    Raises NotFound, InvalidAnswers for a question that is missing or is not asked, and ProgramInOtherState for a
+    program that nobody does.
+    """
+    program = uow.training.asked_for(program_id)
+    rules = uow.templates.safety_rules()
+    spec = program["spec"]
+    asked = {flag.id for flag in asked_of(rules, spec["region"])}
+    issues = [issue("required", name) for name in sorted(asked - answers.keys())]
+    issues += [issue("unknown_question", name) for name in sorted(answers.keys() - asked)]
+    if issues:
+        raise InvalidAnswers(issues)
+    found = assess(rules, spec["region"], frozenset(spec["conditions"]), answers)
+    status = uow.training.check_in(check_in_id, program_id, answers, found.level, found.flags, found.advice_key)
+    if status is None:
+        raise ProgramInOtherState
+    return Checked(check_in_id, found, status)
