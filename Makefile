@@ -65,6 +65,9 @@ build: setup-dev setup-sam ## Make what Lambda runs, for its processor and Pytho
 	$(BIN)/python requirements/build.py
 	$(SAM) build
 
+deploy: setup-dev setup-sam ## Build and bring a release to AWS: ENV=dev|staging|prod (ARGS="--dry-run")
+	@$(BIN)/python requirements/deploy.py $(or $(ENV),$(error which environment? make deploy ENV=staging)) $(ARGS)
+
 clean: ## Stop the stack; remove its data, the environments and the caches
 	@if [ -x $(BIN)/ffp ]; then $(BIN)/ffp down; fi
 	rm -rf .ffp .venv .venv-emulator .venv-sam *.egg-info build .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
