@@ -17,6 +17,7 @@ Door = Literal[
     "sweeper",
     "dead_letters",
     "replays",
+    "missed_sessions",
     "webhooks",
     "webhook_sender",
     "migrate",
@@ -47,13 +48,13 @@ _ALL = (
         "FFP_DATABASE_URL",
         "PostgreSQL as ffp_app, under row-level security.",
         secret=True,
-        needed_by=("api", "worker", "sqs", "replays"),
+        needed_by=("api", "worker", "sqs", "replays", "missed_sessions"),
     ),
     Setting(
         "FFP_RELAY_DATABASE_URL",
         "PostgreSQL as ffp_relay: job metadata of every tenant, nothing else.",
         secret=True,
-        needed_by=("relay", "sweeper", "dead_letters", "replays", "webhooks"),
+        needed_by=("relay", "sweeper", "dead_letters", "replays", "missed_sessions", "webhooks"),
     ),
     Setting(
         "FFP_OPS_DATABASE_URL",

@@ -52,9 +52,10 @@ SECTIONS: dict[str, Listing] = {
         "x.id",
     ),
     "sessions": _of_person(
-        "x.id, x.program_id, x.week, x.number, x.deload, x.scheduled_on, x.minutes",
+        """x.id, x.program_id, x.week, x.number, x.deload, x.scheduled_on, x.planned_on, x.minutes, x.status,
+           x.started_at, x.finished_at""",
         """sessions x join programs p on p.tenant_id = x.tenant_id and p.id = x.program_id
-               and p.user_id = x.user_id and p.status in ('active', 'archived')""",
+               and p.user_id = x.user_id and p.status in ('active', 'paused_safety', 'archived', 'ended')""",
         "x.program_id", "x.id",
     ),
     "exercises": _of_person(
@@ -62,7 +63,7 @@ SECTIONS: dict[str, Listing] = {
            x.seconds, x.rest_s, x.minutes, x.effort, x.why""",
         """prescribed_exercises x join sessions s on s.tenant_id = x.tenant_id and s.id = x.session_id
                join programs p on p.tenant_id = s.tenant_id and p.id = s.program_id
-                   and p.user_id = x.user_id and p.status in ('active', 'archived')
+                   and p.user_id = x.user_id and p.status in ('active', 'paused_safety', 'archived', 'ended')
                left join exercises e on e.id = x.exercise""",
         "x.session_id", "x.position",
     ),
@@ -70,6 +71,26 @@ SECTIONS: dict[str, Listing] = {
         "x.video_id, v.title, x.furthest_s, x.session_id, x.created_at, x.updated_at, x.completed_at",
         "video_progress x left join videos v on v.id = x.video_id",
         "x.video_id",
+    ),
+    "session_events": _of_person(
+        "x.session_id, x.id, x.at, x.received_at, x.type, x.position, x.body", "session_events x", "x.session_id", "x.id"
+    ),
+    "exercise_results": _of_person(
+        """x.session_id, x.position, x.exercise, x.status, x.sets, x.reps, x.seconds, x.pain_during, x.pain_after_24h,
+           x.effort, x.reason, x.note, x.done_at""",
+        "exercise_results x",
+        "x.session_id", "x.position",
+    ),
+    "adaptations": _of_person(
+        """x.id, x.program_id, x.session_id, x.exercise, x.rule, x.action, x.status, x.changes, x.created_at,
+           x.decided_at""",
+        "adaptations x",
+        "x.id",
+    ),
+    "check_ins": _of_person(
+        """x.id, x.program_id, x.answers, x.outcome, x.level, x.flags, x.advice_key, x.created_at, x.resumed_at""",
+        "check_ins x",
+        "x.id",
     ),
     "notifications": _of_person(
         "x.id, x.kind, x.subject_type, x.subject_id, x.created_at, x.read_at", "notifications x", "x.id"

@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutdown
 from domain.jobs import QUEUE_OF
 from infra import logs, pools, production, settings
 from infra.declared import Door
-from workers import dead_letters, media, replays, videos, webhook_sender, webhooks
+from workers import dead_letters, media, replays, training, videos, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
@@ -37,6 +37,7 @@ def _ready(**_: object) -> None:
         threading.Thread(target=_loop, name="relay", daemon=True).start()
         threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
         threading.Thread(target=replays.run, name="replayer", args=(_stop,), daemon=True).start()
+        threading.Thread(target=training.run, name="missed-sessions", args=(_stop,), daemon=True).start()
     if settings.relay_in_worker() and settings.webhook_queues() is not None:
         threading.Thread(target=webhooks.run, name="webhooks", args=(_stop,), daemon=True).start()
         threading.Thread(target=webhook_sender.run, name="webhook-sender", args=(_stop,), daemon=True).start()
@@ -52,7 +53,7 @@ def _shutdown(**_: object) -> None:
 
 
 if __name__ == "__main__":
-    beside: tuple[Door, ...] = ("relay", "sweeper", "dead_letters", "replays")
+    beside: tuple[Door, ...] = ("relay", "sweeper", "dead_letters", "replays", "missed_sessions")
     production.refuse("worker", *(beside if settings.relay_in_worker() else ()))
     from workers.celery_app import app  # it reads its settings, so they are looked at first
 
@@ -61,6 +62,7 @@ if __name__ == "__main__":
     # One task at a time in this very process: a kill takes the whole worker, and more workers are more processes.
     app.worker_main(
         [
+            "--quiet",  # its banner is no line of a log
             "worker",
             "--pool",
             "solo",

@@ -1,6 +1,7 @@
 """What programs ask of a worker: learn from a finished session, and catch up with the ones that were missed."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from infra.units import UnitOfWork
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 CHUNK = 200  # programs of one transaction: locks are held for the writing of so many, never for their working out
+_SCHEDULED_S = 780.0  # of fourteen minutes
 _PERIOD_S = 900.0  # somewhere on earth a day begins each quarter of an hour
 
 
@@ -47,14 +49,18 @@ def adapt(begin: Open, claim: Claim) -> bool:
     return False
 
 
-def catch_up(now: datetime | None = None, chunk: int = CHUNK) -> dict[str, int]:
-    """Every tenant with something to do. Again on the same day: nothing changes. Returns counts."""
+def catch_up(
+    now: datetime | None = None, chunk: int = CHUNK, go_on: Callable[[], bool] = lambda: True
+) -> dict[str, int]:
+    """Every tenant with something to do, one chunk after the other while `go_on()` says so: what is left is there the
+    next time. Again on the same day: nothing changes. Returns counts.
+    """
     at = now or datetime.now(UTC)
     counts = {"programs": 0, "sessions_moved": 0, "eased": 0}
     after: UUID | None = None
-    while tenants := missed.tenants(after):
+    while go_on() and (tenants := missed.tenants(after)):
         for tenant_id in tenants:
-            for name, count in _tenant(tenant_id, at, chunk).items():
+            for name, count in _tenant(tenant_id, at, chunk, go_on).items():
                 counts[name] += count
         after = tenants[-1]
     if counts["sessions_moved"]:
@@ -62,15 +68,15 @@ def catch_up(now: datetime | None = None, chunk: int = CHUNK) -> dict[str, int]:
     return counts
 
 
-def _tenant(tenant_id: UUID, now: datetime, chunk: int) -> dict[str, int]:
+def _tenant(tenant_id: UUID, now: datetime, chunk: int, go_on: Callable[[], bool]) -> dict[str, int]:
     context = worker_context(tenant_id)
     counts = {"programs": 0, "sessions_moved": 0, "eased": 0}
     after: UUID | None = None
-    while True:
+    while go_on():
         with unit_of_work(context) as uow:
             strategy, due = catching_up.read(uow, after, chunk, now)
         if not due:
-            return counts
+            break
         after = due[-1].program_id
         moved = catching_up.plan(due, strategy)
         together = [each for each in moved if each.outcome.reentry_from is None]
@@ -82,18 +88,20 @@ def _tenant(tenant_id: UUID, now: datetime, chunk: int) -> dict[str, int]:
                     counts["sessions_moved"] += uow.missed_sessions.write([each])
                     counts["eased"] += catching_up.ease(uow, each.due.program_id, uow.libraries.get)
         counts["programs"] += len(due)
+    return counts
 
 
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
     production.refuse("missed_sessions")
-    return catch_up()
+    end = time.monotonic() + _SCHEDULED_S
+    return catch_up(go_on=lambda: time.monotonic() < end)
 
 
 def run(stop: threading.Event) -> None:
     """Until `stop`. Nothing that fails here ends it: the next period goes on where this one was."""
     while not stop.is_set():
         try:
-            catch_up()
+            catch_up(go_on=lambda: not stop.is_set())
         except Exception as error:  # noqa: BLE001 - the next period tries again
             logs.warning("catch_up_failed", error=type(error).__name__, frames=logs.frames(error))
         stop.wait(_PERIOD_S)

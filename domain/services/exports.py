@@ -19,7 +19,8 @@ ROUTE = "exports.request"
 FORMAT = "ffp.export.1"
 # Read under the person's own policies, in the order of the file.
 SECTIONS = (
-    "consents", "assessments", "submissions", "scores", "programs", "sessions", "exercises", "videos",
+    "consents", "assessments", "submissions", "scores", "programs", "sessions", "exercises", "session_events",
+    "exercise_results", "adaptations", "check_ins", "videos",
     "notifications", "jobs",
     "audit",
 )  # fmt: skip

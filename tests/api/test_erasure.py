@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -131,6 +132,22 @@ def places_of(db: Database, marker: str) -> list[str]:
     ]
 
 
+def _train(api: TestClient, who: Person) -> None:
+    """A session that hurt, with a note, and a check-in."""
+    found = api.get("/v1/sessions", headers=who.headers).json()
+    session, program = found["next_session_id"], found["items"][0]["program_id"]
+    at = datetime.now(UTC).isoformat()
+    events = [
+        {"id": str(uuid4()), "at": at, "type": "exercise_done", "position": 3, "pain_during": 7, "note": NOTE},
+        {"id": str(uuid4()), "at": at, "type": "finished"},
+    ]
+    api.post(f"/v1/sessions/{session}/events", json={"events": events}, headers=who.headers).raise_for_status()
+    questions = api.get(f"/v1/programs/{program}/check-ins", headers=who.headers).json()["questions"]
+    answers = {each["id"]: "no" for each in questions}
+    body = {"answers": answers}
+    api.post(f"/v1/programs/{program}/check-ins", json=body, headers=who.headers).raise_for_status()
+
+
 @pytest.fixture
 def records(api: TestClient, submit: Make, start: Make, work: Make, db: Database) -> Callable[[Person], None]:
     """Rows of a person in every table that can have some, with a name, an address and an answer to look for."""
@@ -144,6 +161,7 @@ def records(api: TestClient, submit: Make, start: Make, work: Make, db: Database
         work()
         assert submit(who).status_code == 202
         start(who)
+        _train(api, who)
         api.post("/v1/me/exports", headers=headers | {"Idempotency-Key": "export-1"}).raise_for_status()
         work()
         db.rows(

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -39,10 +40,25 @@ _BACK = next(template for template in load_templates() if template.id == "low-ba
 
 # What is a person's own; the rest of the records is shared by those who work for the business.
 PERSONAL = frozenset(
-    {"assessment_id", "job_id", "program_id", "notification_id", "export_id", "subject_id", "video_id"}
+    {
+        "assessment_id",
+        "job_id",
+        "program_id",
+        "notification_id",
+        "export_id",
+        "subject_id",
+        "video_id",
+        "session_id",
+        "adaptation_id",
+    }
 )
 # Parts of an address and filters that name no record.
-NO_RECORDS = {"version": ("1.0.0", "1.1.0"), "code": ("not_found",), "request_id": ("the-same-request",)}
+NO_RECORDS = {
+    "position": ("1",),
+    "version": ("1.0.0", "1.1.0"),
+    "code": ("not_found",),
+    "request_id": ("the-same-request",),
+}
 
 
 def document(slug: str, version: str = "1.0.0") -> dict[str, Any]:
@@ -118,10 +134,11 @@ def send(api: TestClient, operation: Operation, ids: Mapping[str, str], headers:
     query = {name: ids[name] for name in operation.named("query") if name in ids}
     if operation.media_type:
         body = BODIES.get(operation.id, operation.example) or example(operation.schema)
-        body |= {name: value for name, value in ids.items() if name in fields(operation.schema)}
+        if isinstance(body, dict):
+            body |= {name: value for name, value in ids.items() if name in fields(operation.schema)}
         if operation.id == "replace_template_draft":  # it says once more which one it is
             body = {"document": document(ids["template_id"], ids["version"])}
-        content = json.dumps(body).encode()
+        content = (body if isinstance(body, str) else json.dumps(body)).encode()
         usual["Content-Type"] = operation.media_type
     return api.request(operation.method, path, params=query, content=content, headers=usual | headers)
 
@@ -173,6 +190,7 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     post(f"programs/{programs[0]}/approve", clinician, {})
     post("me/exports", member)
     work()
+    session, adaptation = _trained(api, programs[0], member, clinician, work)
     for slug, version in (("acme-intake", "1.0.0"), ("acme-intake", "1.1.0"), ("acme-other", "1.0.0")):
         post("templates", clinician, {"document": document(slug, version)})
     for slug in ("acme-intake", "acme-other"):
@@ -186,6 +204,11 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     post("me/erasure", leaving, {"confirm": "erase"})
     hook = post("business/webhooks", owner, {"url": "https://hooks.example.com/acme"})
     tested = post(f"business/webhooks/{hook['id']}/test", owner)
+    imported = [post("imports", owner, {"kind": "members"})["id"] for _ in range(2)]  # one has its file, one waits
+    content = f"email,name\n{member.email},Ana\nnobody,Ben\n".encode()
+    csv = owner.headers | {"Content-Type": "text/csv"}
+    did(api.put(f"/v1/imports/{imported[0]}/content", content=content, headers=csv))
+    work()
     exports = did(api.get("/v1/me/exports", headers=member.headers))["items"]
     told = did(api.get("/v1/notifications", headers=member.headers))["items"]
     video = _video_of(world.db, member)
@@ -196,7 +219,10 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
         "program_id": [programs[1], programs[0]],
         "notification_id": [told[0]["id"]],
         "video_id": [video],
+        "session_id": [session],
+        "adaptation_id": [adaptation],
         "export_id": [exports[0]["id"]],
+        "import_id": imported,
         "webhook_id": [hook["id"]],
         "delivery_id": [tested["id"]],
         "invitation_id": [invited["results"][0]["invitation_id"]],
@@ -219,6 +245,22 @@ def _video_of(db: Database, who: Person) -> str:
         who.context.user_id,
     )  # fmt: skip
     return str(found)
+
+
+def _trained(
+    api: TestClient, program: str, who: Person, clinician: Person, work: Callable[[], object]
+) -> tuple[str, str]:
+    """A session that hurt, and the change of the program that waits for a clinician because of it."""
+    found = api.get(f"/v1/programs/{program}/sessions", headers=who.headers).json()["next_session_id"]
+    at = datetime.now(UTC).isoformat()
+    events = [
+        {"id": str(uuid4()), "at": at, "type": "exercise_done", "position": 3, "sets": 2, "pain_during": 7},
+        {"id": str(uuid4()), "at": at, "type": "finished"},
+    ]
+    api.post(f"/v1/sessions/{found}/events", json={"events": events}, headers=who.headers).raise_for_status()
+    work()
+    [adaptation] = api.get("/v1/reviews/adaptations", headers=clinician.headers).json()["items"]
+    return found, adaptation["id"]
 
 
 def _settle(world: World) -> None:

@@ -43,6 +43,7 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/invitations/accept"),
 }
 WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction")
+QUARTERLY = "MissedSessionsFunction"  # somewhere on earth a day begins
 SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction", "WebhooksFunction")
 SENDER = "WebhookSenderFunction"
 WEBHOOK_QUEUES = {"WebhooksQueue", "WebhookResultsQueue"}
@@ -192,10 +193,10 @@ def test_schedules_run_each_minute_and_never_side_by_side(stack: Stack) -> None:
         rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: rule["ScheduleExpression"]
         for rule in stack.of("AWS::Events::Rule").values()
     }
-    assert rules == dict.fromkeys(SCHEDULED, "rate(1 minute)")
-    for name in SCHEDULED:
+    assert rules == dict.fromkeys(SCHEDULED, "rate(1 minute)") | {QUARTERLY: "rate(15 minutes)"}
+    for name in (*SCHEDULED, QUARTERLY):
         assert stack.functions[name]["ReservedConcurrentExecutions"] == 1
-        assert stack.functions[name]["Timeout"] < 60
+        assert stack.functions[name]["Timeout"] < (900 if name == QUARTERLY else 60)
         late = stack.resources[f"{name}EventInvokeConfig"]["Properties"]
         assert (late["MaximumRetryAttempts"], late["MaximumEventAgeInSeconds"]) == (0, 60)
 
