@@ -57,7 +57,7 @@ class OpenTelemetry:
     def __init__(self, service: str, processor: SpanProcessor | None = None) -> None:
         # OTEL_SERVICE_NAME, where it is set, is put in its place by the library.
         resource = Resource.create({"service.version": settings.release()})
-        if resource.attributes.get("service.name", "unknown_service") == "unknown_service":
+        if str(resource.attributes.get("service.name", "unknown_service")).startswith("unknown_service"):
             resource = resource.merge(Resource({"service.name": f"ffp-{service}"}))
         self.provider = TracerProvider(resource=resource, id_generator=_Ids())
         self.provider.add_span_processor(processor or BatchSpanProcessor(OTLPSpanExporter()))
