@@ -50,6 +50,27 @@ _NEW_LINES = """
               minutes numeric, effort integer, why jsonb)
     where p.tenant_id = %s and p.session_id = (r.value ->> 'id')::uuid and p.position = i.position"""
 
+# What the invariants ask about a program that is stored; how its person sees it is asked as that person.
+_AROUND = """
+    select p.user_id, p.status, p.created_at::date as made_on, p.proof,
+        array[p.input_hash, p.library_hash, p.engine_version, s.template_hash] as hashes,
+        c.result -> 'screening' ->> 'outcome' as outcome, j.status as job_status,
+        coalesce(j.result_type = 'program' and j.result_id = p.id, false) as job_names_it,
+        (select count(*) from programs o
+            where o.tenant_id = p.tenant_id and o.submission_id = p.submission_id) as of_submission,
+        (select count(*) from programs o where o.tenant_id = p.tenant_id and o.user_id = p.user_id
+            and o.status in ('active', 'paused_safety')) as active,
+        (select array_agg(coalesce(o.planned_on, o.scheduled_on) order by o.week, o.number) from sessions o
+            where o.tenant_id = p.tenant_id and o.program_id = p.id and o.user_id = p.user_id) as planned_on,
+        (select count(*) from prescribed_exercises i
+            join sessions o on o.tenant_id = i.tenant_id and o.id = i.session_id
+            where o.tenant_id = p.tenant_id and o.program_id = p.id and i.user_id = p.user_id) as lines
+    from programs p
+    join submissions s on s.tenant_id = p.tenant_id and s.id = p.submission_id
+    join scores c on c.tenant_id = s.tenant_id and c.submission_id = s.id
+    join jobs j on j.tenant_id = p.tenant_id and j.id = p.job_id
+    where p.tenant_id = %s and p.id = %s"""
+
 
 class ProgramRepository:
     def __init__(self, connection: TenantConnection) -> None:
@@ -92,6 +113,20 @@ class ProgramRepository:
         if not rows:
             raise NotFound
         return self._with_sessions(rows[0])
+
+    def is_there(self, program_id: UUID) -> bool:
+        """For the caller."""
+        key = (self._context.tenant_id, program_id)
+        return bool(self._connection.execute("select 1 from programs where tenant_id = %s and id = %s", key))
+
+    def around(self, program_id: UUID) -> dict[str, Any]:
+        """Its person (`user_id`), and the fields of invariants.Stored that are not the caller's view of it; `lines`
+        as they are there. Raises NotFound.
+        """
+        rows = self._connection.execute(_AROUND, (self._context.tenant_id, program_id))
+        if not rows:
+            raise NotFound
+        return rows[0]
 
     def rewrite(
         self, program_id: UUID, revision: int, sessions: Sequence[Mapping[str, Any]], proof: Mapping[str, Any]

@@ -10,9 +10,9 @@ from domain.assessments.results import ProfileIncomplete, Result, profile_of
 from domain.assessments.template import Template
 from domain.jobs import Permanent
 from domain.ports import UnitOfWork
-from domain.programs.checker import check
 from domain.programs.generator import NoFeasibleProgram
 from domain.programs.generator import generate as plan_for
+from domain.programs.invariants import of_plan
 from domain.programs.library import Library
 from domain.programs.plan import Plan
 from domain.programs.problem import WeekSolver
@@ -58,7 +58,7 @@ def solved(
     """
     if stored is not None:
         plan = Plan.model_validate(stored)
-        if plan.input_hash == spec.input_hash and not check(plan, spec, library):
+        if plan.input_hash == spec.input_hash and not of_plan(plan, spec, library):
             return plan, False
     try:
         return plan_for(spec, library, solve), True

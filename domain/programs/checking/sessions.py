@@ -80,6 +80,8 @@ def time(facts: Facts, where: str, session: Session, *, shorter: bool) -> Iterat
         total += quarters
         if item.minutes * QUARTERS != quarters:
             yield Violation("I07", where, f"{item.exercise}: {item.minutes} min, its dose takes {quarters / QUARTERS}")
+            if exercise.laterality == "unilateral" and item.minutes * QUARTERS < quarters:
+                yield Violation("I26", where, f"{item.exercise}: one side after the other takes twice as long")
     if session.minutes * QUARTERS != total:
         yield Violation("I07", where, f"{session.minutes} min, its items take {total / QUARTERS}")
     tenths = (8, 12) if "I08" in facts.plan.relaxed else (9, 11)

@@ -96,9 +96,15 @@ def no_balance(plan: Content) -> None:
         found["items"] = [line for line in found["items"] if line["role"] != "balance"]
 
 
+def one_side_only(plan: Content) -> None:
+    line = next(i for i in session(plan)["items"] if LIBRARY.by_id[i["exercise"]].laterality == "unilateral")
+    line["minutes"] = 0.5
+
+
 BROKEN: list[tuple[str, Callable[[Content], None]]] = [
     ("I03", put("squat_jump")),
     ("I03", lambda plan: plan.update(relaxed=["I13"])),
+    ("I04", lambda plan: None),  # it is asked whether it does for a beginner
     ("I05", put("barbell_back_squat")),
     ("I06", put("handstand")),
     ("I07", lambda plan: item(plan).update(minutes=9.0)),
@@ -126,6 +132,7 @@ BROKEN: list[tuple[str, Callable[[Content], None]]] = [
     ("I25", lambda plan: item(plan).update(rest_s=1)),
     ("I25", lambda plan: item(plan).update(reps=1, seconds=None)),
     ("I25", lambda plan: item(plan, "cardio").update(seconds=601)),
+    ("I26", one_side_only),
     ("I28", lambda plan: plan.update(input_hash="0" * 64)),
     ("I28", lambda plan: plan.update(library_hash="0" * 64)),
     ("I28", lambda plan: plan.update(engine_version="0")),
@@ -146,7 +153,11 @@ def test_the_plan_to_break_is_sound(sound: Plan) -> None:
 def test_a_broken_rule_is_found(sound: Plan, rule: str, break_it: Callable[[Content], None]) -> None:
     content = sound.model_dump(mode="json")
     break_it(content)
-    asked = spec(**_facts(conditions=["osteoporosis", "hypertension_controlled"])) if rule == "I24" else ASKED
+    others = {
+        "I04": spec(**_facts(["osteoporosis"]) | {"level": "beginner"}),
+        "I24": spec(**_facts(["osteoporosis", "hypertension_controlled"])),
+    }
+    asked = others.get(rule, ASKED)
     assert rule in {found.rule for found in check(Plan.model_validate(content), asked, LIBRARY)}
 
 
