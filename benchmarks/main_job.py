@@ -93,8 +93,8 @@ class Stack:
                 made.append(str(assessment))
         return made
 
-    def submit(self, assessment: str, **headers: str) -> dict[str, Any]:
-        answer = self.api.post(
+    def submit(self, assessment: str, *, api: httpx2.Client | None = None, **headers: str) -> dict[str, Any]:
+        answer = (api or self.api).post(
             f"/v1/assessments/{assessment}/submit",
             json={"answers": low_back_pain()},
             headers=self.headers | {"Idempotency-Key": str(uuid4()), "If-Match": '"1"'} | headers,
@@ -106,6 +106,10 @@ class Stack:
     def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.superuser_url) as connection:
             return connection.execute(query, params).fetchall()
+
+    def rows_changed(self, query: str, *params: object) -> int:
+        with psycopg.connect(self.superuser_url) as connection:
+            return connection.execute(query, params).rowcount
 
     def wait_for_all(self) -> None:
         while self.rows("select 1 from jobs where status not in ('succeeded', 'failed') limit 1"):

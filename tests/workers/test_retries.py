@@ -133,7 +133,7 @@ def test_the_relay_publishes_what_is_committed_and_unpublished(
     db: Database, member: Person, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FFP_RELAY_GRACE_S", "0.001")
-    jobs = [submitted(member, publish=False) for _ in range(12)]
+    jobs = [submitted(member, publish=False) for _ in range(6)]
     assert relay.relay() == len(jobs)
     assert relay.relay() == 0
     client = clients.sqs(queues["scoring"].rpartition("/")[0].rpartition("/")[0])
