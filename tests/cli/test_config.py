@@ -3,14 +3,15 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.config import page
+from cli.config import Process, page
 from cli.main import app
 from infra import settings
-from infra.declared import SETTINGS
+from infra.declared import SETTINGS, Door
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "zq7-password-zq7"
@@ -43,6 +44,20 @@ def test_every_variable_in_the_code_is_declared_and_every_declared_one_is_in_the
     assert named - NOT_OURS <= set(SETTINGS)
     unread = set(SETTINGS) - named - {name for name in SETTINGS for each in families if re.fullmatch(each, name)}
     assert unread <= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # the AWS library reads them
+
+
+def test_every_lambda_entry_can_be_checked_for() -> None:
+    """By the door it says it is. A worker process is the one door that is no function."""
+    doors = {"worker"}
+    entries = set()
+    for path in (path for package in ("api", "cli", "workers") for path in (ROOT / package).rglob("*.py")):
+        text = path.read_text()
+        if re.search(r"^(def handler\(|handler = )", text, re.MULTILINE):
+            entries.add(".".join((*path.relative_to(ROOT).with_suffix("").parts, "handler")))
+            doors.update(re.findall(r"^(?:@entry|    production\.refuse)\(\"(\w+)\"\)$", text, re.MULTILINE))
+    doors.update(re.findall(r"production\.refuse\(\"(\w+)\"\)", (ROOT / "api/app.py").read_text()))
+    assert doors == set(get_args(Door)) == set(Process) - {"all"}
+    assert set(re.findall(r"^ +Handler: (\S+)$", (ROOT / "template.yaml").read_text(), re.MULTILINE)) <= entries
 
 
 def test_json_says_what_applies_and_whose_word_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
