@@ -103,6 +103,7 @@ def _print_addresses(console: "Console", content: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     if content["api_url"]:
         table.add_row("API", content["api_url"], "described at /openapi.json")
+        table.add_row("Videos", content["cdn_url"], "see docs/videos.md")
     table.add_row("PostgreSQL", content["database_url"].rpartition("@")[2], "")
     table.add_row("AWS emulator", content["sqs_endpoint_url"], "")
     for user in content["demo_users"]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local.buckets import EXPORTS
+from infra.local.buckets import EXPORTS, VIDEOS
 from infra.local.emulator import ACCESS_KEY, REGION, SECRET_KEY
 from infra.local.errors import LocalStackError
 from infra.local.identities import UserPool
@@ -22,6 +22,8 @@ TUNABLES = {
     "FFP_MAIL_FROM": "FFP <no-reply@ffp.example>",
     "FFP_WEB_URL": "http://localhost:5173",
     "FFP_ERASURE_DELAY_S": "2592000",
+    "FFP_VIDEO_PROGRESS_S": "5",
+    "FFP_VIDEO_HLS": "off",
     "FFP_EVEN_ANSWER_S": "0.25",
     "FFP_WEBHOOK_ALLOW_PRIVATE": "off",
     # Demos and tests sign in more often than people.
@@ -51,9 +53,11 @@ def chosen_postgres() -> Path | None:
 
 
 def stack_environment(
-    postgres: EmbeddedPostgres, endpoint: str, queues: Mapping[str, str], pool: UserPool
+    postgres: EmbeddedPostgres, endpoint: str, queues: Mapping[str, str], pool: UserPool, cdn: tuple[str, Path]
 ) -> dict[str, str]:
-    """The variables that infra/settings.py reads, and those that keep AWS libraries on this machine."""
+    """The variables that infra/settings.py reads, and those that keep AWS libraries on this machine. `cdn`: where it
+    is, and the file with the keys that sign its addresses.
+    """
     return {
         "FFP_DATABASE_URL": postgres.url("ffp_app"),
         "FFP_RELAY_DATABASE_URL": postgres.url("ffp_relay"),
@@ -68,6 +72,9 @@ def stack_environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         **{f"FFP_QUEUE_{name.upper()}_URL": queues[name] for name in (*QUEUES, *WEBHOOK_QUEUES)},
         "FFP_BUCKET_EXPORTS": EXPORTS,
+        "FFP_BUCKET_VIDEOS": VIDEOS,
+        "FFP_CDN_URL": cdn[0],
+        "FFP_CDN_KEYS_FILE": str(cdn[1]),
         "FFP_COGNITO_ENDPOINT_URL": endpoint,
         "FFP_COGNITO_ISSUER": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.pool_id}",
         "FFP_COGNITO_USER_POOL_ID": pool.pool_id,

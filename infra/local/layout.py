@@ -16,6 +16,10 @@ def api_part(directory: Path, *, end_with_us: bool = False) -> Part:
     return Part(directory, "api", end_with_us=end_with_us)
 
 
+def cdn_part(directory: Path, *, end_with_us: bool = False) -> Part:
+    return Part(directory, "cdn", end_with_us=end_with_us)
+
+
 def worker_part(directory: Path, number: int, *, end_with_us: bool = False) -> Part:
     """Workers are numbered from 1."""
     return Part(directory, f"worker-{number}", end_with_us=end_with_us)
@@ -36,6 +40,9 @@ def running(directory: Path) -> dict[str, Identity | None]:
     api = api_part(directory)
     if api.record:
         found["api"] = api.identity()
+    cdn = cdn_part(directory)
+    if cdn.record:
+        found["cdn"] = cdn.identity()
     return found | {worker.name: worker.identity() for worker in known_workers(directory)}
 
 
@@ -64,6 +71,7 @@ def write_stack(
     pids = {name: identity.pid if identity else None for name, identity in running(directory).items()}
     content = {
         "api_url": api_url,
+        "cdn_url": environment["FFP_CDN_URL"] if api_url else None,
         "database_url": environment["FFP_DATABASE_URL"],
         "admin_database_url": environment["FFP_ADMIN_DATABASE_URL"],
         "sqs_endpoint_url": environment["AWS_ENDPOINT_URL_SQS"],
@@ -75,7 +83,7 @@ def write_stack(
         },
         "demo_users": demo_users,
         "pids": {
-            **{name: pids.get(name) for name in ("postgres", "emulator", "api")},
+            **{name: pids.get(name) for name in ("postgres", "emulator", "api", "cdn")},
             "workers": [pid for name, pid in pids.items() if name.startswith("worker-")],
         },
         "environment": dict(environment),

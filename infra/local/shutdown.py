@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 from infra.local.emulator import Emulator
-from infra.local.layout import api_part, forget_stack, known_workers
+from infra.local.layout import api_part, cdn_part, forget_stack, known_workers
 from infra.local.lock import held, holder
 from infra.local.parts import MARK
 from infra.local.postgres import EmbeddedPostgres
@@ -31,7 +31,7 @@ def stop_parts(directory: Path) -> int:
     directory = directory.resolve()
     postgres = EmbeddedPostgres(directory)
     emulator = Emulator(directory).part
-    working = [part.identity() for part in (api_part(directory), *known_workers(directory))]
+    working = [part.identity() for part in (api_part(directory), cdn_part(directory), *known_workers(directory))]
     ended = [identity for identity in working if identity]
     stop(ended)
     for identity, how in ((emulator.identity(), signal.SIGTERM), (postgres.identity(), signal.SIGINT)):

@@ -4,6 +4,7 @@
 so it is also what mends a stack that lost a part.
 """
 
+import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from typing import Any, Protocol
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from infra.local.commands import api_command, worker_command
+from infra import settings
+from infra.local.buckets import VIDEOS
+from infra.local.cdn_keys import ensure_keys, private_file, public_file
+from infra.local.commands import api_command, cdn_command, clips_command, worker_command
 from infra.local.emulator import Emulator
 from infra.local.environment import chosen_postgres, inherited, stack_environment
 from infra.local.errors import LocalStackError
-from infra.local.layout import api_part, known_workers, worker_part, write_stack
+from infra.local.layout import api_part, cdn_part, known_workers, worker_part, write_stack
 from infra.local.parts import Part
 from infra.local.ports import LOOPBACK, free_port, is_free
 from infra.local.postgres import EmbeddedPostgres
@@ -53,13 +57,14 @@ class Stack:
         self.postgres = EmbeddedPostgres(self.directory, programs=chosen_postgres(), end_with_us=end_with_us)
         self.emulator = Emulator(self.directory, end_with_us=end_with_us)
         self.api = api_part(self.directory, end_with_us=end_with_us)
+        self.cdn = cdn_part(self.directory, end_with_us=end_with_us)
         self._progress = progress
         self._end_with_us = end_with_us
 
     def up(self, wanted: Wanted) -> dict[str, Any]:
         """Returns the content of stack.json. Where it fails it stops again what it started."""
         with ExitStack() as undo:
-            port = self._api_port(wanted)
+            port, cdn_port = self._api_port(wanted), self._cdn_port()
             self._begin(undo)
             # These take a while to import, in which PostgreSQL and the emulator start.
             from infra.local.content import demo_users, ensure_content  # noqa: PLC0415
@@ -73,7 +78,10 @@ class Stack:
             self._progress.begin("Schema and data")
             revision = ensure_content(self.postgres, services.subs)
             self._progress.done("Schema and data", f"revision {revision}, {len(services.subs)} logins")
-            environment = stack_environment(self.postgres, services.endpoint, services.queues, services.pool)
+            ensure_keys(self.directory)
+            cdn = (f"http://{LOOPBACK}:{cdn_port}", private_file(self.directory))
+            environment = stack_environment(self.postgres, services.endpoint, services.queues, services.pool, cdn)
+            self._serve_videos(wanted, cdn_port, environment, undo)
             workers = self._processes(wanted, port, environment, undo)
             self._wait(wanted, port, workers)
             content = write_stack(
@@ -83,13 +91,31 @@ class Stack:
                 queues=services.queues,
                 demo_users=demo_users(self.postgres),
             )
+            if wanted.api:
+                self._draw(environment)
             undo.pop_all()
             return content
+
+    def _serve_videos(self, wanted: Wanted, port: int, environment: Mapping[str, str], undo: ExitStack) -> None:
+        if not wanted.api:
+            self.cdn.give_up()
+            return
+        origins = ",".join(settings.cors_origins())
+        endpoint, keys = environment["AWS_ENDPOINT_URL"], public_file(self.directory)
+        command = cdn_command(port, endpoint=endpoint, bucket=VIDEOS, keys=keys, origins=origins)
+        if self.cdn.ensure(command, {}, inherited=inherited(), port=port):
+            undo.callback(self.cdn.stop)
+
+    def _draw(self, environment: Mapping[str, str]) -> None:
+        """Beside everything else: nobody waits for the demonstration clips."""
+        clips = Part(self.directory, "clips", end_with_us=self._end_with_us)
+        clips.ensure(clips_command(self.directory / "clips"), environment, inherited=inherited())
 
     def _wait(self, wanted: Wanted, port: int, workers: Iterable[Part]) -> None:
         if wanted.api:
             self.api.wait(lambda: _ready(port), patience_s=_API_START_S)
             self._progress.done("API", f"{LOOPBACK}:{port}")
+            self.cdn.wait(lambda: _listens(self.cdn.record["port"]), patience_s=_API_START_S)
         for worker in workers:
             worker.wait(worker.runs, patience_s=_WORKER_START_S)
 
@@ -105,6 +131,11 @@ class Stack:
         if port != ours and not is_free(port):
             raise LocalStackError(f"port {port} is in use by another program: try --port 0, which takes a free one")
         return port
+
+    def _cdn_port(self) -> int:
+        """That of last time, so that addresses stay the same."""
+        last: int | None = self.cdn.record.get("port")
+        return last if last and self.cdn.identity() else free_port(last)
 
     def _begin(self, undo: ExitStack) -> None:
         """What waits for nothing else, side by side."""
@@ -135,6 +166,12 @@ class Stack:
             if worker.ensure(worker_command(reload=wanted.reload), environment, inherited=inherited()):
                 undo.callback(worker.stop)
         return workers
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def _ready(port: int) -> bool:

@@ -22,7 +22,7 @@ from infra.local.postgres import EmbeddedPostgres
 from infra.local.processes import stop
 from tests.local.ffp import COMMAND, eventually, ffp, processes_of, stack_json
 
-PARTS = ("postgres", "emulator", "api", "worker-1")
+PARTS = ("postgres", "emulator", "api", "cdn", "worker-1")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_stack_json_says_all_there_is_to_know_and_is_private(directory: Path):
     assert [user["tenant_id"] for user in users if user["role"] == "operator"] == [None, None]
     pids = content["pids"]
     found = {name: identity.pid for name, identity in running(directory).items() if identity}
-    assert [pids["postgres"], pids["emulator"], pids["api"], *pids["workers"]] == list(found.values())
+    assert [pids["postgres"], pids["emulator"], pids["api"], pids["cdn"], *pids["workers"]] == list(found.values())
 
 
 def test_the_main_job_ends_with_a_program(directory: Path):
