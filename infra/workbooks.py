@@ -38,7 +38,7 @@ class Workbook:
     def __init__(self, path: Path) -> None:
         self._path = path
         _measure(path)
-        self._start, self._rows = self._sheet()
+        self._rows = self._sheet()
         header = next(((n, cells) for n, cells in self._numbered() if any(c not in ("", None) for c in cells)), None)
         self._header = header[0] if header else 0
         self.columns = [str(_plain(cell)).strip() for cell in header[1]] if header else []
@@ -47,18 +47,15 @@ class Workbook:
         if len(self.columns) > MOST_COLUMNS:
             raise FileFault("too_many_columns", self._header)
 
-    def _sheet(self) -> tuple[int, Any]:
+    def _sheet(self) -> Any:
         try:
-            book = CalamineWorkbook.from_path(str(self._path))
-            sheet = book.get_sheet_by_index(0)
+            return CalamineWorkbook.from_path(str(self._path)).get_sheet_by_index(0)
         except (CalamineError, OSError, IndexError, ValueError):
             raise FileFault("malformed_workbook") from None
-        return (sheet.start or (0, 0))[0], sheet
 
     def _numbered(self) -> Iterator[tuple[int, list[Any]]]:
-        first = self._start if self._rows.start else 0
-        for number, cells in enumerate(self._rows.iter_rows(), first + 1):
-            yield number, cells
+        """From the sheet's first row, also where the table begins further down."""
+        return enumerate(self._rows.iter_rows(), 1)
 
     def __iter__(self) -> Iterator[tuple[int, list[Cell]]]:
         for number, cells in self._numbered():

@@ -70,17 +70,17 @@ def _csv(rows: list[list[str]], name: str, headers: dict[str, str] | None = None
     | {200: {"description": "Its header", "content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
 def get_import_template(
-    kind: Kind,
     user: TenantUser,
-    template_id: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] = None,
+    kind: Kind = "members",
+    template: Annotated[str | None, Query(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] = None,
 ) -> Response:
-    """With the columns of this kind, and of assessments those of the questions of `template_id`."""
-    template = None
-    if template_id is not None:
+    """With the columns of this kind, and of assessments those of the questions of `template`."""
+    found = None
+    if template is not None:
         with unit_of_work(user) as uow:
-            found = uow.templates.find(template_id)
-            template = uow.templates.get(found.id, found.content_hash)
-    return _csv([template_columns(kind, template)], f"{kind}.csv")
+            ref = uow.templates.find(template)
+            found = uow.templates.get(ref.id, ref.content_hash)
+    return _csv([template_columns(kind, found)], f"{kind}.csv")
 
 
 @_content.put(

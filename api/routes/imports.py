@@ -60,7 +60,7 @@ def taken(user: Context, step: Step, status: int = 200) -> Response:
     summary="Start an import",
     status_code=201,
     response_model=CreatedImport,
-    responses=responses(400, 401, 403, 409, 413, 415, 422, 429, 503),
+    responses=responses(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
 )
 def create_import(body: NewImport, user: TenantUser, key: IdempotencyKey) -> Response:
     """It waits for its file: upload it with `upload` and call `validate`, or send it to `content`."""

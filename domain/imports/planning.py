@@ -60,7 +60,7 @@ def planned(read: Read, known: Known, wish: Wish) -> Row:
         if wish.kind == "members":
             action = _member(read, person, known, wish)
         elif person is None or person.status != "active":
-            read.wrong("unknown_member", wish.titles.get("external_id", wish.titles.get("email")))
+            read.wrong("unknown_member", wish.titles["external_id" if read.external_id else "email"])
         else:
             action = _record(read, person, known, wish)
             key = f"{person.id} {read.values.get('template') if wish.kind == 'assessments' else ''}".strip()

@@ -39,9 +39,11 @@ class Order:
 def create(
     uow: UnitOfWork, order: Order, import_id: UUID, key: str, body_hash: str, correlation_id: str
 ) -> tuple[Import, bool]:
-    """The import, waiting for its file, and whether the key had made it before. Raises IdempotencyKeyReused,
-    RequestInFlight.
+    """The import, waiting for its file, and whether the key had made it before. Raises NotFound for a template that is
+    not there, IdempotencyKeyReused, RequestInFlight.
     """
+    if order.options.template is not None:
+        uow.templates.find(order.options.template)
     kept = uow.keys.claim(ROUTE, key, body_hash)
     if kept is not None:
         return uow.imports.read(UUID(kept["import_id"])), True
