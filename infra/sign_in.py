@@ -58,7 +58,8 @@ def administrator_url() -> str:
         return url
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-    query = parts.query if "sslrootcert" in parts.query else f"{parts.query}&sslrootcert={quote(str(AUTHORITIES))}"
+    checked = "sslmode=verify-full" in parts.query and "sslrootcert" not in parts.query
+    query = f"{parts.query}&sslrootcert={quote(str(AUTHORITIES))}" if checked else parts.query
     password = quote(_kept_password(secret), safe="")
     return parts._replace(netloc=f"{parts.username}:{password}@{where}", query=query).geturl()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import boto3
@@ -17,6 +18,7 @@ from infra.declared import SETTINGS
 from infra.local.emulator import emulator_python
 from tests.aws.gateway import TEMPLATE
 from tests.aws.stack import NOT_ON_LAMBDA, Stack
+from tests.conftest import Database
 
 _ROOT = TEMPLATE.parent
 _BY_THE_RUNTIME = ("PATH", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -64,17 +66,24 @@ class Function:
 
 
 @pytest.fixture
-def function(stack: Stack, db: object, identity: None, queues: dict[str, str]) -> Iterator[Callable[..., Function]]:
+def function(stack: Stack, db: Database, identity: None, queues: dict[str, str]) -> Iterator[Callable[..., Function]]:
     """Start a function by its logical id. What the template refers to is this test's database, user pool, queues and
     key of webhooks.
     """
     secrets: Any = boto3.client("secretsmanager")
     key = secrets.create_secret(Name=uuid4().hex, SecretString="k" * 64)["ARN"]
+    administrator = urlsplit(db.owner_url)
+    kept = json.dumps({"username": administrator.username, "password": administrator.password})
+    nobody_s = db.owner_url.replace(f":{administrator.password}@", "@")
+    administrators = {
+        "FFP_ADMIN_DATABASE_URL": nobody_s,
+        "FFP_ADMIN_CREDENTIALS_ARN": secrets.create_secret(Name=uuid4().hex, SecretString=kept)["ARN"],
+    }
     with ExitStack() as running:
 
         def start(name: str, **changes: str) -> Function:
             stands_for = {"FFP_CURSOR_KEY": "a stack", "FFP_RELEASE": "test", "FFP_WEBHOOK_KEY_ARN": key}
-            here = os.environ | stands_for | {"FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
+            here = os.environ | stands_for | administrators | {"FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
             ours = {
                 variable: value if isinstance(value, str) else here.get(variable, SETTINGS[variable].default)
                 for variable, value in stack.variables(name).items()

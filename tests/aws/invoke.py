@@ -36,7 +36,10 @@ def main() -> None:
     handler = getattr(import_module(module), name)
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        result = handler(json.loads(line), _Context())
+        try:
+            result = handler(json.loads(line), _Context())
+        except Exception as error:  # noqa: BLE001 - as Lambda answers whoever invoked it
+            result = {"errorType": type(error).__name__, "errorMessage": str(error)}
         print(json.dumps({"result": result, "read": sorted(recorder.read)}), file=answers, flush=True)
 
 

@@ -39,16 +39,24 @@ class Front:
     authority: Path
     tokens: list[tuple[str, str, str]] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
-def front(directory: Path, backend_url: Callable[[str, str], str], secrets: dict[str, str]) -> Iterator[Front]:
-    """Listens on localhost. `backend_url(user, database)` is where a client that was let in ends up."""
+def front(
+    directory: Path,
+    backend_url: Callable[[str, str], str],
+    secrets: dict[str, str],
+    passwords: dict[str, str] | None = None,
+) -> Iterator[Front]:
+    """Listens on localhost. `backend_url(user, database)` is where a client that was let in ends up; `passwords` are
+    those of the users who have one.
+    """
     authority, chain, key = _certificates(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        made = Front(listening.getsockname()[1], authority, secrets=secrets)
+        made = Front(listening.getsockname()[1], authority, secrets=secrets, passwords=passwords or {})
 
         def serve() -> None:
             with suppress(OSError):
@@ -91,7 +99,11 @@ def _serve(
     client.sendall(b"R" + struct.pack("!ii", 8, 3))
     _, size = struct.unpack("!ci", _exactly(client, 5))
     token = _exactly(client, size - 4).rstrip(b"\0").decode()
-    verdict = opinion(token, asked["user"], made.port, made.secrets)
+    password = made.passwords.get(asked["user"])
+    if password is None:
+        verdict = opinion(token, asked["user"], made.port, made.secrets)
+    else:
+        verdict = "good" if token == password else "another password"
     made.tokens.append((asked["user"], token, verdict))
     if verdict != "good":
         client.sendall(_error("28P01", f'PAM authentication failed for user "{asked["user"]}"'))

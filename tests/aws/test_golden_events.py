@@ -144,6 +144,61 @@ def _adds_a_webhook(stack: Stack, api: Function, owner: Person) -> str:
     return path
 
 
+def test_of_a_batch_of_ten_only_what_failed_comes_back(
+    function: Start,
+    stack: Stack,
+    person: Callable[..., Person],
+    submit: Callable[..., dict[str, Any]],
+    queues: dict[str, str],
+) -> None:
+    """Jobs of two tenants among records that nobody understands, in any order."""
+    api = function("ApiFunction")
+    for who in (person("acme"), person("other"), person("acme")):
+        submit(api, who)
+    event = batch(queues["scoring"], unreadable=7)
+    strange = {each["messageId"] for each in event["Records"][:7]}
+    event["Records"] = event["Records"][::3] + event["Records"][1::3] + event["Records"][2::3]
+    assert len(event["Records"]) == 10
+    answer = function("ScoringFunction")(event)
+    assert {each["itemIdentifier"] for each in answer["batchItemFailures"]} == strange
+    assert len(answer["batchItemFailures"]) == 7
+    assert len(batch(queues["generation"])["Records"]) == 3
+
+
+def test_a_dead_letter_queue_s_batch_is_kept_and_where_it_cannot_be_it_comes_back(
+    function: Start, db: Database, stack: Stack
+) -> None:
+    event = golden("dead_letter_batch.json")
+    [record] = event["Records"]
+    event["Records"] = [
+        record | {"messageId": str(uuid4()), "body": f"{number} {record['body']}"} for number in range(10)
+    ]
+    ids = {each["messageId"] for each in event["Records"]}
+    gone = function("DeadLettersFunction", FFP_RELAY_DATABASE_URL="postgresql://ffp_relay:x@127.0.0.1:9/ffp")(event)
+    assert {each["itemIdentifier"] for each in gone["batchItemFailures"]} == ids
+    consumer = function("DeadLettersFunction")
+    for _ in range(2):  # SQS may deliver twice
+        assert consumer(event) == {"batchItemFailures": []}
+    kept = db.rows("select message_id, queue from dead_letter_messages")
+    assert {each["message_id"] for each in kept} == ids
+    assert {each["queue"] for each in kept} == {"ffp-prod-ScoringDeadLetters-4K2J9Q7N1M3P"}
+    _asks_for_what_it_is_given(stack, "DeadLettersFunction", consumer)
+
+
+def test_the_function_of_replays_ends_where_nothing_is_ordered(function: Start, stack: Stack) -> None:
+    assert function("ReplayerFunction")(golden("schedule.json")) == {"steps": 0}
+
+
+def test_the_function_that_migrates_says_where_it_is(function: Start, stack: Stack, db: Database) -> None:
+    migrator = function("MigrateFunction")
+    at = db.value("select version_num from alembic_version")
+    for phase in ("expand", "contract"):
+        assert migrator({"phase": phase}) == {"phase": phase, "before": at, "revision": at, "left": []}
+    assert "phase must be expand or contract" in migrator({"phase": "both"})["errorMessage"]
+    assert "phase must be expand or contract" in migrator(golden("schedule.json"))["errorMessage"]
+    _asks_for_what_it_is_given(stack, "MigrateFunction", migrator)
+
+
 def test_a_webhook_goes_from_the_dispatcher_to_the_sender_and_back(
     function: Start, stack: Stack, person: Callable[..., Person], queues: dict[str, str]
 ) -> None:
@@ -253,6 +308,7 @@ def _asks_for_what_it_is_given(stack: Stack, name: str, running: Function) -> No
     def without_queues(names: set[str]) -> set[str]:
         return {each for each in names if not each.startswith("FFP_QUEUE_")}
 
-    # Logs are not written in every run, and the sender of webhooks has no attempt to name: set for all functions.
-    asked = without_queues(read_on_lambda(running)) | {"FFP_LOG_LEVEL", "FFP_RELEASE"}
+    # Logs are not written in every run, and the sender of webhooks has no attempt to name: set for all functions. The
+    # last one is for botocore.
+    asked = without_queues(read_on_lambda(running)) | {"FFP_LOG_LEVEL", "FFP_RELEASE", "AWS_USE_DUALSTACK_ENDPOINT"}
     assert asked == without_queues(set(stack.variables(name)))

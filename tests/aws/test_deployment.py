@@ -1,0 +1,255 @@
+"""The built application, deployed into the emulator from the template, does the main job by itself: authorizer, API
+function, queue, worker functions, and the way of a message that nobody can work on. What is tested is what is deployed.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from infra.local.cluster import SUPERUSER
+from infra.local.postgres import OWNER
+from tests import cluster
+from tests.answers import low_back_pain
+from tests.aws import cloud, gateway
+from tests.aws.rds import Front, front
+
+pytestmark = pytest.mark.long
+
+EMAIL, PASSWORD = "member@acme.example", "a long passphrase of a member"
+ADMINISTRATOR, ITS_PASSWORD = "ffp_admin", "kept/by RDS&changed"
+_direct = build_opener(ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    account: cloud.Cloud
+    rds: Front
+    names: dict[str, str]
+    url: str
+    database: str
+
+    def rows(self, query: str, *params: Any) -> list[dict[str, Any]]:
+        url = cluster.postgres().url(SUPERUSER, self.database)
+        with closing(psycopg.connect(url, row_factory=dict_row, autocommit=True)) as connection:
+            found = connection.execute(query, params)
+            return found.fetchall() if found.description else []
+
+    def ask(self, method: str, path: str, token: str = "", body: Any = None, **headers: str) -> tuple[int, Any]:
+        """Through API Gateway: status and JSON."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        content = None if body is None else json.dumps(body).encode()
+        try:
+            with _direct.open(Request(self.url + path, content, sent, method=method), timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            return error.code, json.load(error)
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        answer = self.account.client("lambda").invoke(
+            FunctionName=self.names[function], Payload=json.dumps(event).encode()
+        )
+        result = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, f"{result}\n{json.dumps(self.state()['logs'], indent=1)}"
+        return result
+
+    def eventually(self, query: str, *params: Any) -> dict[str, Any]:
+        """The first row there is, within two minutes."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            if found := self.rows(query, *params):
+                return found[0]
+            time.sleep(0.3)
+        raise AssertionError(f"nothing in time: {query}\n{json.dumps(self.state(), indent=1, default=str)}")
+
+    def state(self) -> dict[str, Any]:
+        """What the account can tell about why nothing happens."""
+        sqs, logs = self.account.client("sqs"), self.account.client("logs")
+        lines = []
+        for group in logs.describe_log_groups()["logGroups"]:
+            for stream in logs.describe_log_streams(logGroupName=group["logGroupName"])["logStreams"]:
+                found = logs.get_log_events(
+                    logGroupName=group["logGroupName"], logStreamName=stream["logStreamName"], limit=20
+                )
+                lines += [(each["timestamp"], each["message"].strip()) for each in found["events"]]
+        return {
+            "jobs": self.rows("select kind, stage, status, published_at, error_code from jobs"),
+            "queues": {
+                name: sqs.get_queue_attributes(QueueUrl=url.replace("localhost", "127.0.0.1"), AttributeNames=["All"])[
+                    "Attributes"
+                ]
+                for name, url in self.names.items()
+                if name.endswith(("Queue", "DeadLetters"))
+            },
+            "sources": self.account.client("lambda").list_event_source_mappings()["EventSourceMappings"],
+            "logs": [text for _, text in sorted(lines)][-60:],
+        }
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, expanded: Path) -> Iterator[Deployed]:
+    """Two stacks, from nothing: a server with an empty database, as RDS makes it, and an empty account."""
+    directory = tmp_path_factory.mktemp("account")
+    database = f"d_{uuid4().hex}"
+    server = cluster.postgres()
+
+    def behind(user: str, name: str) -> str:
+        return server.url(OWNER if user == ADMINISTRATOR else user, name)
+
+    with psycopg.connect(server.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        connection.execute(f'create database "{database}" owner {OWNER} template template0')
+        try:
+            with front(directory, behind, {}, {ADMINISTRATOR: ITS_PASSWORD}) as rds, cloud.cloud(directory) as account:
+                yield _deploy(account, rds, database, json.loads(expanded.read_text()))
+        finally:
+            connection.execute(f'drop database "{database}" with (force)')
+
+
+def _deploy(account: cloud.Cloud, rds: Front, database: str, expanded: dict[str, Any]) -> Deployed:
+    cloud.upload(account, rds.authority)
+    identity = (gateway.TEMPLATE.parent / "infra" / "stacks" / "identity.yaml").read_text()
+    origin = {"Environment": "dev", "WebOrigin": "https://app.example"}
+    pool = cloud.deploy(account, "identity", identity, origin | {"DomainPrefix": "ffp-dev"})
+    kept = json.dumps({"username": ADMINISTRATOR, "password": ITS_PASSWORD})
+    secret = account.client("secretsmanager").create_secret(Name="rds!db-master", SecretString=kept)
+    given = origin | pool | {
+        "DatabaseHost": "localhost",
+        "DatabasePort": str(rds.port),
+        "DatabaseName": database,
+        "DatabaseResourceId": "db-TESTONLY",
+        "DatabaseAdministrator": ADMINISTRATOR,
+        "DatabaseCredentialsArn": secret["ARN"],
+        "MailDomain": "ffp.example",
+        "SubnetIds": "subnet-00000001",
+        "SecurityGroupIds": "sg-00000001",
+    }  # fmt: skip
+    template = json.dumps(cloud.as_it_takes_it(expanded))
+    cloud.deploy(
+        account, "ffp", template, {name: value for name, value in given.items() if name in expanded["Parameters"]}
+    )
+    names = cloud.resources(account, "ffp")
+    url = f"{account.url}/restapis/{names['RestApi']}/dev/_user_request_"
+    return Deployed(account, rds, names | {"UserPool": pool["UserPoolId"]}, url, database)
+
+
+def _person(deployed: Deployed, tenant: str, email: str) -> str:
+    """Somebody who can sign in. Returns their access token, as the API gives it out."""
+    cognito = deployed.account.client("cognito-idp")
+    made = cognito.admin_create_user(
+        UserPoolId=deployed.names["UserPool"],
+        Username=email,
+        MessageAction="SUPPRESS",
+        UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
+    )
+    cognito.admin_set_user_password(
+        UserPoolId=deployed.names["UserPool"], Username=email, Password=PASSWORD, Permanent=True
+    )
+    subject = next(each["Value"] for each in made["User"]["Attributes"] if each["Name"] == "sub")
+    deployed.rows(
+        """with t as (insert into tenants (id, slug, name, kind, settings)
+                      values (gen_random_uuid(), %s, %s, 'business', '{"require_assessment_review": false}') returning id),
+                u as (insert into users (tenant_id, id, email, role) select id, gen_random_uuid(), %s, 'member' from t
+                      returning tenant_id, id)
+           insert into identity.principals (sub, tenant_id, user_id) select %s, tenant_id, id from u""",
+        tenant, tenant, email, subject,
+    )  # fmt: skip
+    status, answer = deployed.ask("POST", "/v1/auth/login", body={"email": email, "password": PASSWORD})
+    assert status == 200, answer
+    token: str = answer["access_token"]
+    return token
+
+
+def test_the_function_that_migrates_makes_the_database(deployed: Deployed) -> None:
+    first = deployed.invoke("MigrateFunction", {"phase": "expand"})
+    assert (first["before"], first["left"]) == (None, [])
+    again = deployed.invoke("MigrateFunction", {"phase": "expand"})
+    assert again["before"] == again["revision"] == first["revision"]
+    assert deployed.rows("select version_num from alembic_version") == [{"version_num": first["revision"]}]
+    assert deployed.rows("select count(*) > 0 as there from templates") == [{"there": True}]
+    assert {(user, verdict) for user, _, verdict in deployed.rds.tokens} == {(ADMINISTRATOR, "good")}
+
+
+def test_the_main_job_from_sign_in_to_the_program(deployed: Deployed) -> None:
+    token, other = _person(deployed, "acme", EMAIL), _person(deployed, "other", "member@other.example")
+    assert deployed.ask("GET", "/v1/me")[0] == 401
+    assert deployed.ask("GET", "/v1/me", "not.a.token")[0] == 401
+    status, draft = deployed.ask("POST", "/v1/assessments", token, {"template_id": "low-back-pain"})
+    assert status == 201, draft
+    status, job = deployed.ask(
+        "POST", f"/v1/assessments/{draft['id']}/submit", token, {"answers": low_back_pain()},
+        Idempotency_Key=str(uuid4()), If_Match=f'"{draft["revision"]}"',
+    )  # fmt: skip
+    assert status == 202, job
+    # Nobody but the functions does anything from here on.
+    done = deployed.eventually(
+        "select status from jobs where id = %s and status in ('succeeded', 'failed', 'dead')", job["id"]
+    )
+    assert done == {"status": "succeeded"}
+    status, seen = deployed.ask("GET", f"/v1/jobs/{job['id']}", token)
+    assert (status, seen["status"], seen["result"]["type"]) == (200, "succeeded", "program")
+    status, program = deployed.ask("GET", seen["result"]["href"], token)
+    assert (status, program["status"]) == (200, "active"), program
+    assert deployed.ask("GET", f"/v1/jobs/{job['id']}", other)[0] == 404
+    assert deployed.ask("GET", seen["result"]["href"], other)[0] == 404
+
+
+def test_a_message_that_nobody_can_work_on_becomes_a_dead_letter(deployed: Deployed) -> None:
+    """Beside one that somebody can: it is received five times, goes to the dead-letter queue, and from there into a
+    table, without holding up the other.
+    """
+    url = deployed.names["ScoringQueue"].replace("localhost", "127.0.0.1")
+    body = json.dumps({"nobody": "understands this"})
+    sent = deployed.account.client("sqs").send_message(QueueUrl=url, MessageBody=body, MessageGroupId="acme")
+    token = _person(deployed, "beside", "member@beside.example")
+    _, draft = deployed.ask("POST", "/v1/assessments", token, {"template_id": "low-back-pain"})
+    _, job = deployed.ask(
+        "POST", f"/v1/assessments/{draft['id']}/submit", token, {"answers": low_back_pain()},
+        Idempotency_Key=str(uuid4()), If_Match=f'"{draft["revision"]}"',
+    )  # fmt: skip
+    deployed.eventually("select 1 from jobs where id = %s and status = 'succeeded'", job["id"])
+    letter = deployed.eventually(
+        """select l.queue, l.job_id, m.body from dead_letters l join dead_letter_messages m on m.letter_id = l.id
+           where m.message_id = %s""",
+        sent["MessageId"],
+    )
+    assert "ScoringDeadLetters" in letter["queue"]
+    assert letter["job_id"] is None
+
+
+def test_each_schedule_runs(deployed: Deployed) -> None:
+    assert deployed.invoke("RelayFunction", {}) == {"relayed": 0}
+    assert deployed.invoke("SweeperFunction", {})["republished"] == 0
+    assert deployed.invoke("ReplayerFunction", {}) == {"steps": 0}
+    assert deployed.invoke("WebhooksFunction", {}) == {"done": 0}
+
+
+def test_every_connection_was_opened_by_a_token_of_the_function_s_own_role(deployed: Deployed) -> None:
+    """No password anywhere, and never one token for two roles."""
+    shown = [
+        (user, token) for user, token, verdict in deployed.rds.tokens if verdict == "good" and user != ADMINISTRATOR
+    ]
+    assert {user for user, _ in shown} >= {"ffp_app", "ffp_relay"}
+    assert all("X-Amz-Security-Token=" in token and f"DBUser={user}" in token for user, token in shown)
+    assert {verdict for _, _, verdict in deployed.rds.tokens} == {"good"}
+
+
+def test_the_emulator_still_refuses_what_we_leave_out(deployed: Deployed) -> None:
+    """Else it can be deployed as well."""
+    for kind in cloud.REFUSED:
+        template = json.dumps({"Resources": {"Refused": {"Type": kind, "Properties": {}}}})
+        with pytest.raises(Exception, match=r"Unrecognized resource types|FAILED|ROLLBACK"):
+            cloud.deploy(deployed.account, f"refused-{uuid4().hex[:8]}", template, {})
