@@ -89,7 +89,7 @@ class JsonTable:
         for number, value in read():
             if not isinstance(value, dict):
                 raise FileFault("bad_json", number)
-            for name in value.keys() - self._places.keys():
+            for name in [each for each in value if each not in self._places]:
                 if len(self.columns) == MOST_COLUMNS:
                     raise FileFault("too_many_columns", number)
                 self._places[name] = len(self.columns)

@@ -1,0 +1,185 @@
+"""Files of every form, and files that mean harm: read in bounded memory, or refused in words."""
+
+import io
+import json
+import resource
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.imports.faults import FILE_FAULTS, FileFault
+from infra import sheets
+
+ROWS = [["ID", "Name", "Note"], ["1", "Žofie", 'said "hi", twice'], ["2", "Ben", "two\nlines"], ["3", "", "x;y\tz"]]
+
+
+def written(tmp_path: Path, content: bytes) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(content)
+    return path
+
+
+def read(path: Path) -> tuple[list[str], list[tuple[int, list[object]]]]:
+    table = sheets.opened(sheets.inspected(path))
+    return table.columns, list(table)
+
+
+def refused(tmp_path: Path, content: bytes) -> tuple[str, int | None]:
+    with pytest.raises(FileFault) as fault:
+        columns, rows = read(written(tmp_path, content))
+        assert (columns, rows) == "it was read"
+    assert fault.value.code in FILE_FAULTS
+    return fault.value.code, fault.value.row
+
+
+def as_csv(separator: str, newline: str) -> str:
+    def cell(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if any(c in text for c in f'"\n\r{separator}') else text
+
+    return newline.join(separator.join(map(cell, row)) for row in ROWS) + newline
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_one_table_in_the_forms_of_spreadsheets(separator: str, newline: str, encoding: str, tmp_path: Path) -> None:
+    columns, rows = read(written(tmp_path, as_csv(separator, newline).encode(encoding)))
+    assert columns == ROWS[0]
+    assert rows == [(number, row) for number, row in enumerate(ROWS[1:], 2)]
+
+
+def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
+    content = b'sep=;\r\nID;Note\r\n\r\n1;"a\r\nb"\r\n;\r\n2;c\r\n'
+    assert read(written(tmp_path, content)) == (["ID", "Note"], [(3, ["1", "a\r\nb"]), (5, ["2", "c"])])
+
+
+def test_json_in_an_array_and_by_lines(tmp_path: Path) -> None:
+    objects = [{"ID": 1, "Name": "Ana"}, {"ID": 2, "Note": ["x", "y"]}, {"Name": None}]
+    cells = [[1, "Ana"], [2, None, ["x", "y"]], [None, None, None]]
+    columns, rows = read(written(tmp_path, json.dumps(objects, indent=1).encode()))
+    assert (columns, rows) == (["ID", "Name", "Note"], list(enumerate(cells, 2)))
+    lines = "\n\n".join(map(json.dumps, objects)).encode()
+    assert read(written(tmp_path, lines)) == (columns, [(1, cells[0]), (3, cells[1]), (5, cells[2])])
+
+
+def workbook(tmp_path: Path, fill: Callable[..., object]) -> bytes:
+    path = tmp_path / "book.xlsx"
+    book = xlsxwriter.Workbook(str(path))
+    fill(book, book.add_worksheet())
+    book.close()
+    return path.read_bytes()
+
+
+def test_a_workbook(tmp_path: Path) -> None:
+    from datetime import datetime
+
+    def fill(book: xlsxwriter.Workbook, sheet: xlsxwriter.worksheet.Worksheet) -> None:
+        sheet.write_row(2, 1, ["ID", "Born", "Pain", "Yes"])
+        day = book.add_format({"num_format": "d/m/yyyy"})
+        sheet.write_row(4, 1, [1001, None, 2.5, True])
+        sheet.write_datetime(4, 2, datetime(1984, 5, 17), day)
+
+    columns, rows = read(written(tmp_path, workbook(tmp_path, fill)))
+    assert columns == ["ID", "Born", "Pain", "Yes"]
+    assert rows == [(5, ["1001", "1984-05-17", "2.5", "true"])]
+
+
+def zipped(parts: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+BOOK = b'<workbook xmlns:r="r"><sheets><sheet name="a" sheetId="1" r:id="rId1"/></sheets></workbook>'
+RELS = b'<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>'
+
+
+def book_of(sheet: bytes, texts: bytes = b"<sst></sst>", more: bytes = b"") -> bytes:
+    return zipped(
+        {
+            "xl/styles.xml": more,
+            "xl/workbook.xml": BOOK, "xl/_rels/workbook.xml.rels": RELS, "xl/worksheets/sheet1.xml": sheet,
+            "xl/sharedStrings.xml": texts,
+        }
+    )  # fmt: skip
+
+
+HARMFUL: dict[str, tuple[Callable[[], bytes], str]] = {
+    "bomb": (lambda: book_of(b"<sheetData/>", more=b" " * 200_000_000), "unpacks_too_large"),
+    "wide_range": (lambda: book_of(b'<row r="1"><c r="A1"/></row><row><c r="XFD1048576"><v>1</v></c></row>'), "too_many_cells"),
+    "one_text_often": (
+        lambda: book_of(
+            b"<sheetData>" + b'<c r="A1" t="s"><v>0</v></c>' * 20_000, b"<sst><si><t>" + b"x" * 30_000 + b"</t></si></sst>"
+        ),
+        "unpacks_too_large",
+    ),
+    "hidden_use": (lambda: book_of(b'<c r="A1" t="s"><!-- --><v>0</v></c>', b"<sst><si><t>x</t></si></sst>"), "malformed_workbook"),
+    "formula": (lambda: book_of(b'<c r="A1"><f>HYPERLINK("x")</f><v>1</v></c>'), "formula_cells"),
+    "no_workbook": (lambda: zipped({"a.txt": b"x"}), "malformed_workbook"),
+    "cut_off": (lambda: book_of(b"<sheetData/>")[:-40], "malformed_workbook"),
+    "endless_line": (lambda: b"email\n" + b"x" * 20_000_000, "line_too_long"),
+    "endless_quote": (lambda: b'email\n"' + b"x\n" * 3_000_000, "malformed_csv"),
+    "quotes_without_end": (lambda: b"email\n" + b'a","b\n' * 100_000, "line_too_long"),
+    "open_quotes": (lambda: b'email,b\n"a' + b'","b\n' * 200_000, "line_too_long"),
+    "columns": (lambda: b",".join(b"c%d" % n for n in range(10_000)) + b"\n1\n", "too_many_columns"),
+    "nul": (lambda: b"email\na\0b\n", "nul_bytes"),
+    "nul_in_json": (lambda: b'[{"a": "\\u0000"}]', "nul_bytes"),
+    "surrogate": (lambda: b'{"a": "\\ud800"}', "bad_json"),
+    "deep": (lambda: b'[{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]", "bad_json"),
+    "long_object": (lambda: b'[{"a": "' + b"x" * 1_000_000 + b'"}]', "line_too_long"),
+    "not_a_number": (lambda: b'[{"a": NaN}]', "bad_json"),
+    "infinite": (lambda: b'[{"a": 1e999}]', "bad_json"),
+    "twice": (lambda: b'{"a": 1, "a": 2}', "bad_json"),
+    "many_names": (lambda: json.dumps([{f"c{n}": 1} for n in range(501)]).encode(), "too_many_columns"),
+    "no_encoding": (lambda: b"email\n\x81\n", "bad_encoding"),
+    "two_encodings": (lambda: "email\né\n".encode() + b"\xe9\n", "mixed_encoding"),
+    "nothing": (lambda: b" \n", "empty_file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_harm(name: str, tmp_path: Path) -> None:
+    made, code = HARMFUL[name]
+    content = made()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refused(tmp_path, content)[0] == code
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kB
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("any") / "source"
+    path.write_bytes(content)
+    try:
+        read(path)
+    except FileFault as fault:
+        assert fault.code in FILE_FAULTS
+
+
+@pytest.mark.long
+def test_a_file_of_any_size_takes_little_memory(tmp_path: Path) -> None:
+    """60 MB of rows: a process of its own says how much it took at most."""
+    path = tmp_path / "source"
+    with path.open("w") as file:
+        file.write("email,name\n")
+        for number in range(700_000):
+            file.write(f"person{number}@harbour.example,{'x' * 60}\n")
+    script = (
+        "import resource, sys; from pathlib import Path; from infra import sheets\n"
+        "print(sum(1 for _ in sheets.opened(sheets.inspected(Path(sys.argv[1])))),"
+        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    said = subprocess.run([sys.executable, "-c", script, str(path)], check=True, capture_output=True, text=True)
+    rows, most = map(int, said.stdout.split())
+    assert rows == 700_000
+    assert most < 120_000  # kB, the interpreter included
