@@ -19,6 +19,7 @@ NOT_ON_LAMBDA = {
     # Their defaults are AWS's.
     "FFP_AUTH_QUOTAS",
     "FFP_EVEN_ANSWER_S",
+    "FFP_VIDEO_PROGRESS_S",
     "FFP_REGISTRATION_KEPT_H",
     # API Gateway hands over whole requests.
     "FFP_READ_TIMEOUT_S",
@@ -27,6 +28,7 @@ NOT_ON_LAMBDA = {
     # Secrets Manager has it.
     "FFP_WEBHOOK_KEY",
     "FFP_WEBHOOK_ALLOW_PRIVATE",
+    "FFP_CDN_KEYS_FILE",
     "FFP_RELAY",
     "FFP_RELAY_PERIOD_S",
     # A container's; a function has CloudWatch and X-Ray.

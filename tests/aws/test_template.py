@@ -17,6 +17,7 @@ from api.app import create_app
 from api.middleware import SECURITY
 from domain.jobs import QUEUE_OF, STAGE_AFTER
 from domain.rights import EXPORT_DAYS
+from domain.videos import LEASE_S, PROCESSING_S
 from infra import settings
 from infra.local import queues as local_queues
 from requirements.build import ARTEFACTS
@@ -25,7 +26,7 @@ from tests.aws.stack import NOT_ON_LAMBDA, Stack
 
 ROOT = gateway.TEMPLATE.parent
 # design: of 100 connections PostgreSQL has, what the functions may use at the most, one each.
-API_CONNECTIONS, WORKER_CONNECTIONS, ALL_CONNECTIONS = 40, 10, 60
+API_CONNECTIONS, WORKER_CONNECTIONS, ALL_CONNECTIONS = 40, 12, 60
 WITHOUT_A_TOKEN = {
     ("get", "/v1/health/live"),
     ("get", "/v1/health/ready"),
@@ -42,8 +43,9 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/invitations/look"),
     ("post", "/v1/invitations/accept"),
 }
-WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction")
+WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction", "MediaFunction")
 QUARTERLY = "MissedSessionsFunction"  # somewhere on earth a day begins
+FILMS = "MediaFunction"
 SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction", "WebhooksFunction")
 SENDER = "WebhookSenderFunction"
 WEBHOOK_QUEUES = {"WebhooksQueue", "WebhookResultsQueue"}
@@ -137,7 +139,8 @@ def test_functions_are_of_one_kind(stack: Stack) -> None:
         assert "RetentionInDays" in log_group["Properties"]
     api = stack.functions["ApiFunction"]
     assert (api["MemorySize"], api["Timeout"], api["ReservedConcurrentExecutions"]) == (1024, 29, API_CONNECTIONS)
-    assert {stack.functions[name]["Timeout"] for name in WORKERS} == {60}
+    assert {stack.functions[name]["Timeout"] for name in WORKERS if name != FILMS} == {60}
+    assert stack.functions[FILMS]["Timeout"] == LEASE_S > PROCESSING_S
 
 
 def test_every_handler_imports_with_an_empty_environment(stack: Stack) -> None:
@@ -224,7 +227,10 @@ def test_messages_stay_invisible_for_as_long_as_their_function_can_need(stack: S
     for name in WORKERS:
         timeout = stack.functions[name]["Timeout"]
         visibility = queues[str(stack.queue_of(name))]["VisibilityTimeout"]
-        assert visibility == 360 >= 6 * timeout
+        if name == FILMS:  # one message at a time, so it is never throttled while it holds others
+            assert visibility == 840 >= timeout + 60
+        else:
+            assert visibility == 360 >= 6 * timeout
         assert timeout <= float(stack.variables(name)["FFP_LEASE_S"]) < visibility
         assert visibility < float(stack.variables("SweeperFunction")["FFP_REPUBLISH_AFTER_S"])
 
@@ -241,7 +247,8 @@ def test_every_dead_letter_is_taken_by_one_function(stack: Stack) -> None:
 
 def test_workers_answer_for_each_message_of_a_batch(stack: Stack) -> None:
     for mapping in stack.of("AWS::Lambda::EventSourceMapping").values():
-        assert mapping["BatchSize"] == 10
+        films = mapping["EventSourceArn"]["Fn::GetAtt"][0] == "MediaQueue"
+        assert mapping["BatchSize"] == (1 if films else 10)
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
@@ -301,7 +308,7 @@ def test_no_variable_holds_a_secret(stack: Stack) -> None:
 def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None:
     following = {QUEUES[QUEUE_OF[stage]]: QUEUES[QUEUE_OF[after]] for stage, after in STAGE_AFTER.items()}
     publishes: dict[str, set[str]] = {
-        "ApiFunction": {QUEUES[QUEUE_OF[stage]] for stage in ("scoring", "sending", "exporting")},
+        "ApiFunction": {QUEUES[QUEUE_OF[stage]] for stage in ("scoring", "sending", "exporting", "processing")},
         "RelayFunction": set(QUEUES.values()),
         "ReplayerFunction": set(QUEUES.values()),
         "WebhooksFunction": {"WebhooksQueue"},
