@@ -31,6 +31,7 @@ READ_S, WRITE_S = (
 WRITES = 0.4  # of requests: progress of videos, events, saves
 MESSAGE_S, MESSAGE_WRITE_S = 0.060, 0.009  # a job of generation; a worker alone does 112 of its transactions a second
 HOP_S = 0.030  # from a commit to the function that polls
+WARM_S = 0.05
 START_S = 0.6  # of an environment from its snapshot: assumed
 TRIES, BACK_OFF_S = 4, 1.0  # of a client that is answered 503
 QUIET_S, CAMPAIGN_S = 180.0, 360.0  # three minutes, six of a reminder's ten, and three again
@@ -74,7 +75,8 @@ class Installation:
     def __init__(self, size: Size, seed: int) -> None:
         self.env, self.chance, self.run = simpy.Environment(), random.Random(seed), Run(size)
         self.database = simpy.Resource(self.env, DATABASES[size.database][0])
-        self.taken = self.warm = self.workers = 0
+        self.taken = 0
+        self.warm = math.ceil(size.requests_a_second * WARM_S)  # the minutes before have left as many
         self.waiting: list[float] = []  # when each message was written; they are taken in this order
         self.head = 0
         self.idle: list[Any] = []
