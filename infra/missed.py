@@ -139,8 +139,10 @@ def _course(row: Row) -> Course:
     )
 
 
-def tenants(after: UUID | None, limit: int = 500) -> list[UUID]:
+def tenants(now: datetime, after: UUID | None, limit: int = 500) -> list[UUID]:
     """Tenants, by id, in which there may be something to do. As ffp_relay, which learns nothing else."""
     with transaction() as connection:
-        rows = connection.execute("select tenant_id from app.tenants_to_catch_up(%s, %s)", (after, limit)).fetchall()
+        rows = connection.execute(
+            "select tenant_id from app.tenants_to_catch_up(%s, %s, %s)", (now, after, limit)
+        ).fetchall()
     return [row["tenant_id"] for row in rows]

@@ -59,7 +59,7 @@ def catch_up(
     at = now or datetime.now(UTC)
     counts = {"programs": 0, "sessions_moved": 0, "eased": 0}
     after: UUID | None = None
-    while go_on() and (tenants := missed.tenants(after)):
+    while go_on() and (tenants := missed.tenants(at, after)):
         for tenant_id in tenants:
             for name, count in _tenant(tenant_id, at, chunk, go_on).items():
                 counts[name] += count

@@ -337,11 +337,11 @@ begin
 end $$;
 
 -- Tenants with an active program whose first open session may be past, wherever on earth its person lives.
-create function app.tenants_to_catch_up(p_after uuid, p_limit integer) returns table (tenant_id uuid)
+create function app.tenants_to_catch_up(p_now timestamptz, p_after uuid, p_limit integer) returns table (tenant_id uuid)
 language sql stable security definer set search_path = pg_catalog, public as $$
     select distinct p.tenant_id from programs p
     where p.status = 'active' and (p_after is null or p.tenant_id > p_after)
-        and (p.next_due is null or p.next_due < (now() at time zone 'Pacific/Kiritimati')::date)
+        and (p.next_due is null or p.next_due < (p_now at time zone 'Pacific/Kiritimati')::date)
     order by 1 limit p_limit $$;
 
 create trigger programs_webhook_paused after update of status on programs for each row

@@ -53,13 +53,9 @@ class Athlete:
         items = self.get(f"sessions/{session}")["items"]
         events = [event("started", at)]
         for item in items:
-            events.append(
-                event(
-                    "exercise_done", at + timedelta(seconds=item["position"]), position=item["position"],
-                    sets=item["sets"], **{k: item[k] for k in ("reps", "seconds") if item[k]},
-                    **({"pain_during": 1, "effort": 3} | measures),
-                )
-            )  # fmt: skip
+            did = {name: item[name] for name in ("position", "sets", "reps", "seconds") if item[name]}
+            felt = {"pain_during": 1, "effort": 3} | measures
+            events.append(event("exercise_done", at + timedelta(seconds=item["position"]), **did, **felt))
         return [*events, event("finished", at + timedelta(minutes=30))]
 
 

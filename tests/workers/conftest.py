@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -81,3 +82,22 @@ def through(db: Database, database_wire: Wire) -> dict[str, str]:
     """The environment of a process whose database lies behind the wire."""
     address = db.app_url.rpartition("@")[2].partition("/")[0]
     return {"FFP_DATABASE_URL": db.app_url.replace(address, f"127.0.0.1:{database_wire.port}")}
+
+
+@pytest.fixture
+def doing(person: Callable[..., Person], queues: dict[str, str], db: Database) -> Callable[..., tuple[Person, UUID]]:
+    """Somebody with an active program."""
+    from workers.work import deliver
+
+    def make(tenant: str = "acme", *, review: bool = False, **answers: Any) -> tuple[Person, UUID]:
+        who = person(tenant, review=review)
+        job = submitted(who, publish=False, **answers)
+        deliver(message_for(job))
+        generating = db.rows("select * from jobs where id = %s", job.id)[0]
+        message = message_for(job)
+        deliver(type(message)(message.tenant_id, message.job_id, "generating", generating["correlation_id"]))
+        if review:
+            db.rows("update programs set status = 'active'")
+        return who, db.value("select id from programs where user_id = %s", who.context.user_id)
+
+    return make
