@@ -429,10 +429,16 @@ def test_exports_are_encrypted_private_and_gone_after_a_week(stack: Stack) -> No
     assert key["EnableKeyRotation"] is True
 
 
+def _of_videos(statement: dict[str, Any]) -> bool:
+    return "${VideosBucket}" in str(statement["Resource"]) or statement["Resource"] == {"Ref": "StorageKeyArn"}
+
+
 def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
     allowed: dict[str, set[str]] = {}
     for name in stack.functions:
         for each in stack.statements(name):
+            if _of_videos(each):
+                continue
             actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
             allowed.setdefault(name, set()).update(a for a in actions if a.startswith(("s3:", "kms:")))
     assert {name: actions for name, actions in allowed.items() if actions} == {
@@ -441,6 +447,27 @@ def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
             "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey", "kms:Decrypt",
         },
     }  # fmt: skip
+
+
+def test_who_may_do_what_with_videos(stack: Stack) -> None:
+    """The API forms for uploads, looks at what came, and captions; what is served is the processing function's to write.
+    Nobody deletes, and the API alone signs.
+    """
+    allowed = {
+        (name, action, each["Resource"]["Fn::Sub"].partition("${VideosBucket}")[2])
+        for name in stack.functions
+        for each in filter(_of_videos, stack.statements(name))
+        if "Fn::Sub" in each["Resource"]
+        for action in (each["Action"] if isinstance(each["Action"], list) else [each["Action"]])
+    }
+    assert allowed == {
+        ("ApiFunction", "s3:GetObject", "/uploads/*"), ("ApiFunction", "s3:PutObject", "/uploads/*"),
+        ("ApiFunction", "s3:PutObject", "/videos/*/captions/*"), ("ApiFunction", "s3:ListBucket", ""),
+        (FILMS, "s3:GetObject", "/uploads/*"), (FILMS, "s3:PutObject", "/videos/*"), (FILMS, "s3:ListBucket", ""),
+    }  # fmt: skip
+    signs = {name for name in stack.functions for each in stack.statements(name)
+             if each["Resource"] == {"Ref": "CdnKeysArn"}}  # fmt: skip
+    assert signs == {"ApiFunction"} == {name for name in stack.functions if "FFP_CDN_KEYS_ARN" in stack.variables(name)}
 
 
 def test_each_function_has_a_role_of_its_own_and_no_right_to_everything(stack: Stack) -> None:
