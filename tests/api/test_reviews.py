@@ -487,6 +487,7 @@ DEFAULTS = {
     "require_consent": False,
     "pain_thresholds": {"moderate_from": 4, "severe_from": 6},
     "invitation_days": 14,
+    "missed_sessions": "reschedule",
 }
 
 
@@ -512,6 +513,8 @@ def test_a_business_sets_what_it_wants_and_goes_back(api_alone: TestClient, pers
     stored = {"require_assessment_review": False, "pain_thresholds": {"moderate": 3, "severe": 8}}
     assert db.value("select settings from tenants where slug = 'acme'") == stored
     assert change({"require_assessment_review": None}) == DEFAULTS | {"pain_thresholds": pain}
+    assert change({"missed_sessions": "flexible"})["missed_sessions"] == "flexible"
+    assert change({"missed_sessions": None})["missed_sessions"] == "reschedule"
     assert change({"pain_thresholds": None}) == change({}) == DEFAULTS
     assert db.value("select settings from tenants where slug = 'acme'") == {}
     assert api_alone.get(SETTINGS, headers=globex.headers).json() == DEFAULTS
