@@ -482,6 +482,20 @@ def test_every_function_and_every_queue_is_watched(stack: Stack) -> None:
     assert all(len(_watched(alarm)) <= 10 for alarm in alarms().values()), "CloudWatch takes ten in one alarm"
 
 
+def test_a_schedule_is_watched_at_its_own_pace(stack: Stack) -> None:
+    each_minute, slower = set(), set()
+    for rule in stack.of("AWS::Events::Rule").values():
+        functions = {target["Arn"]["Fn::GetAtt"][0] for target in rule["Targets"]}
+        (each_minute if rule["ScheduleExpression"] == "rate(1 minute)" else slower).update(functions)
+    watched = {
+        name: {each["Dimensions"]["FunctionName"]["Ref"] for each in _watched(alarms()[name])}
+        for name in ("ScheduleErrors", "SlowScheduleErrors", "ScheduleThrottles")
+    }
+    assert watched["ScheduleErrors"] == each_minute
+    assert watched["SlowScheduleErrors"] == slower
+    assert watched["ScheduleThrottles"] == each_minute | slower
+
+
 def _numbers(name: str) -> tuple[str, float, int]:
     alarm = alarms()[name]
     period = alarm["Period"] if "Period" in alarm else alarm["Metrics"][-1]["MetricStat"]["Period"]
@@ -496,6 +510,8 @@ def test_alarms_ring_at_the_design_s_numbers() -> None:
     assert _numbers("DatabaseConnectionsUsed")[:2] == (above, 80)
     share = alarms()["DatabaseConnectionsUsed"]["Metrics"][0]["Expression"]
     assert share == {"Fn::Sub": "100 * used / ${DatabaseConnections}"}
+    assert _numbers("ScheduleErrors") == (above, 3, 300), "less than one that fails each minute"
+    assert _numbers("SlowScheduleErrors") == (above, 1, 3600)
     for name in ("DeadJobs", "DeadLettersWaiting", "TenantMismatches"):
         assert _numbers(name)[:2] == (above, 0)
     assert alarms()["RelayLag"]["TreatMissingData"] == "breaching"
