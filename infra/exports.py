@@ -92,6 +92,11 @@ SECTIONS: dict[str, Listing] = {
         "check_ins x",
         "x.id",
     ),
+    "imported": _of_person(
+        "x.import_id, x.number, x.cells, x.action, x.status, x.result_type, x.result_id, x.created_at",
+        "import_rows x",
+        "x.import_id", "x.number",
+    ),
     "notifications": _of_person(
         "x.id, x.kind, x.subject_type, x.subject_id, x.created_at, x.read_at", "notifications x", "x.id"
     ),

