@@ -520,7 +520,7 @@ def test_a_business_sets_what_it_wants_and_goes_back(api_alone: TestClient, pers
     assert api_alone.get(SETTINGS, headers=globex.headers).json() == DEFAULTS
     rows = db.rows("select actor_id, tenant_id from audit_log where action = 'settings.changed'")
     assert {(row["actor_id"], row["tenant_id"]) for row in rows} == {(owner.context.user_id, owner.tenant_id)}
-    assert len(rows) == 4
+    assert len(rows) == 6
 
 
 def test_settings_are_the_owners_and_admins_to_change(api_alone: TestClient, person: Make, db: Database) -> None:
