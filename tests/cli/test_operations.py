@@ -52,6 +52,22 @@ def listed(done: Result) -> Any:
     return json.loads(done.stdout)
 
 
+def test_limits_and_pauses(run: Run, tmp_path: Path) -> None:
+    assert "0.5" in run("limits", "show").stdout
+    paused = json.loads(run("queues", "pause", "generation", "--reason", "a bad release", "-o", "json").stdout)
+    assert paused["limits"]["stages"]["generating"]["paused"]
+    document = tmp_path / "limits.json"
+    document.write_text(json.dumps(paused["limits"] | {"window": 5}))
+    run("limits", "set", str(document), "--reason", "fewer at once")
+    resumed = json.loads(run("kinds", "resume", "assessment", "-o", "json").stdout)
+    assert not resumed["limits"]["stages"]["generating"]["paused"]
+    assert resumed["limits"]["window"] == 5
+    assert "fewer at once" in run("limits", "history").stdout
+    run("queues", "pause", "nonsense", code=2)
+    document.write_text('{"share": 7}')
+    run("limits", "set", str(document), "--reason", "wrong", code=4)
+
+
 def test_jobs(run: Run, db: Database, person: Make) -> None:
     waiting = submitted(person("acme"), publish=False)
     job, letter = letters.dead(db, person("globex"))
