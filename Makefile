@@ -37,13 +37,14 @@ test: setup-dev ## Run the tests (ARGS="-k name")
 test-long: setup-dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
 
-check: setup-dev ## Lint, format, types, import rules, security; known vulnerabilities where a service can be asked
+check: setup-dev setup-sam ## Lint, format, types, import rules, security; known vulnerabilities where a service can be asked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive api cli domain infra migrations workers requirements
 	$(BIN)/cfn-lint template.yaml infra/stacks/*.yaml
+	$(SAM) validate --lint
 	$(BIN)/python requirements/audit.py
 
 audit: setup-dev ## Look for known vulnerabilities in the dependencies; fails where no service can be asked

@@ -30,7 +30,7 @@ class Cloud(Emulator):
     """Asks IAM about every call, as AWS does: a function may do what its role's policy says."""
 
     def _environment(self, port: int) -> dict[str, str]:
-        here = super()._environment(port) | {"PERSIST_STATE": "0", "LOG_LEVEL": "INFO"}
+        here = super()._environment(port) | {"PERSIST_STATE": "0", "LOG_LEVEL": "INFO", "CLOUDTRAIL_RECORDING": "1"}
         del here["SERVICES"]
         # Functions inherit it: the one address that AWS's own would be by default.
         return here | {"FFP_COGNITO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
@@ -60,7 +60,7 @@ def upload(account: Cloud, trusting: Path) -> None:
     """
     for name in ARTEFACTS:
         folder = ROOT / "build" / "here" / name
-        assert make(name, folder, here())
+        make(name, folder, here())  # how large it may be is said of Lambda's
         packed = account.directory / f"{name}.zip"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as out:
             for path in sorted(folder.rglob("*")):
@@ -75,11 +75,17 @@ def upload(account: Cloud, trusting: Path) -> None:
 def as_it_takes_it(expanded: dict[str, Any]) -> dict[str, Any]:
     """The expanded template without what it refuses, its functions' code where `upload` has put it."""
     kept = {name: dict(each) for name, each in expanded["Resources"].items() if each["Type"] not in REFUSED}
-    for each in kept.values():
+    for name, each in kept.items():
         each.pop("UpdatePolicy", None)  # the alias goes to the new version at once: there is nobody to move it
         if each["Type"] == "AWS::Lambda::Function":
             artefact = Path(each["Properties"]["Code"]["S3Key"]).name
-            each["Properties"] = each["Properties"] | {"Code": {"S3Bucket": _BUCKET, "S3Key": f"{artefact}.zip"}}
+            variables = each["Properties"]["Environment"]["Variables"] | {
+                "AWS_SDK_UA_APP_ID": name
+            }  # see privileges.py
+            each["Properties"] = each["Properties"] | {
+                "Code": {"S3Bucket": _BUCKET, "S3Key": f"{artefact}.zip"},
+                "Environment": {"Variables": variables},
+            }
         if each["Type"] == "AWS::IAM::Role":
             each["Properties"] = each["Properties"] | {
                 "Policies": [_with_batches(policy) for policy in each["Properties"].get("Policies", [])]

@@ -1,0 +1,66 @@
+"""What functions really ask of AWS, by the emulator's CloudTrail, beside what their roles allow."""
+
+import json
+import re
+from typing import Any
+
+from tests.aws.cloud import BATCHES, Cloud
+from tests.aws.stack import Stack
+
+Rights = set[tuple[str, str]]
+"""Function and action."""
+
+# What CloudTrail calls a request, where IAM has another word.
+_ACTIONS = {
+    **{batch: action for action, batch in BATCHES.items()},
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:POST.s3": "s3:DeleteObject",  # of several at once
+    "s3:HeadBucket": "s3:ListBucket",
+    "ses:POST.ses": "ses:SendEmail",
+}
+_SERVICES = {"cognito": "cognito-idp", "cognito-idp": "cognito-idp", "ses_v2": "ses", "sesv2": "ses"}
+# Everybody may ask these: botocore does not sign them, and no policy speaks of them.
+_PUBLIC = re.compile(r"cognito-idp:(SignUp|ConfirmSignUp|ResendConfirmationCode|ForgotPassword|ConfirmForgotPassword"
+                     r"|InitiateAuth|GetTokensFromRefreshToken|RevokeToken|GlobalSignOut)")  # fmt: skip
+# Lambda, X-Ray and the drivers use these rights, and not by a request that names an action.
+_NOT_OURS = re.compile(r"logs:.*|rds-db:connect|kms:.*|sqs:GetQueueAttributes")
+
+
+def used(account: Cloud) -> Rights:
+    """Every request carries the name of the function that sent it (AWS_SDK_UA_APP_ID)."""
+    trail, found, more = account.client("cloudtrail"), set(), {}
+    while True:
+        page = trail.lookup_events(MaxResults=50, **more)
+        for each in page["Events"]:
+            told = json.loads(each["CloudTrailEvent"])
+            sender = re.search(r"\bapp/(\w+)", told["userAgent"])
+            if sender:
+                found.add((sender[1], _action(told)))
+        if "NextToken" not in page:
+            return {(name, action) for name, action in found if not _PUBLIC.fullmatch(action)}
+        more = {"NextToken": page["NextToken"]}
+
+
+def _action(told: dict[str, Any]) -> str:
+    service = told["eventSource"].partition(".")[0]
+    named = f"{_SERVICES.get(service, service)}:{told['eventName']}"
+    return _ACTIONS.get(named, named)
+
+
+def allowed(stack: Stack) -> Rights:
+    """By the functions' own code: what Lambda does in their name, when it fetches messages, is left out."""
+    rights = set()
+    for name in stack.functions:
+        fetched = stack.queues_of(name)
+        for statement in stack.statements(name):
+            resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            queues = {each["Fn::GetAtt"][0] for each in resources if isinstance(each, dict) and "Fn::GetAtt" in each}
+            for action in actions:
+                by_lambda = action in ("sqs:ReceiveMessage", "sqs:DeleteMessage") and queues and queues <= fetched
+                if not _NOT_OURS.fullmatch(action) and not by_lambda:
+                    rights.add((name, action))
+    return rights
