@@ -1,7 +1,7 @@
 # Everything runs from here: `make help`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-sam run dev test test-long check audit lock build deploy clean
+.PHONY: help setup setup-dev setup-sam setup-checkov run dev test test-long check check-infra audit lock build deploy clean
 
 # The Python that the environments have, else the newest that FFP is tested on, or the one you choose: PYTHON=.
 PYTHON ?= $(shell for each in .venv/bin/python python3.13 python3.12 python3.11 python3; do \
@@ -28,6 +28,9 @@ setup-dev:
 setup-sam:
 	@$(INSTALL) sam
 
+setup-checkov:
+	@$(INSTALL) checkov
+
 dev: setup-dev ## Serve with hot reload of the API and the workers
 	@exec $(BIN)/ffp up --reload $(ARGS)
 
@@ -47,6 +50,9 @@ check: setup-dev setup-sam ## Lint, format, types, import rules, security; known
 	$(SAM) validate --lint
 	$(BIN)/python requirements/audit.py
 
+check-infra: setup-checkov ## Look for weaknesses in what the templates make (a minute, in an environment of its own)
+	.venv-checkov/bin/checkov --config-file requirements/checkov.yaml
+
 audit: setup-dev ## Look for known vulnerabilities in the dependencies; fails where no service can be asked
 	$(BIN)/python requirements/audit.py --strict
 
@@ -62,6 +68,7 @@ lock: setup-dev ## Compile the lock files anew (UPGRADE=--upgrade for newer vers
 	$(COMPILE) requirements/function-migrate.in -c requirements/dev.lock -o requirements/function-migrate.lock
 	$(COMPILE) requirements/emulator.in -o requirements/emulator.lock
 	$(COMPILE) requirements/sam.in -o requirements/sam.lock
+	$(COMPILE) requirements/checkov.in -o requirements/checkov.lock
 
 build: setup-dev setup-sam ## Make what Lambda runs, for its processor and Python; no container, no account
 	$(BIN)/python requirements/build.py
@@ -72,4 +79,4 @@ deploy: setup-dev setup-sam ## Build and bring a release to AWS: ENV=dev|staging
 
 clean: ## Stop the stack; remove its data, the environments and the caches
 	@if [ -x $(BIN)/ffp ]; then $(BIN)/ffp down; fi
-	rm -rf .ffp .venv .venv-emulator .venv-sam *.egg-info build .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf .ffp .venv .venv-emulator .venv-sam .venv-checkov *.egg-info build .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage

@@ -1,4 +1,4 @@
-"""Makes the virtual environments from the hashed lock files: `install.py run`, `install.py dev` or `install.py sam`.
+"""Makes the virtual environments from the hashed lock files: `install.py run`, `dev`, `sam` or `checkov`.
 
 Standard library only. What is installed already is not touched: each environment notes what it was made from.
 """
@@ -25,7 +25,9 @@ _VERSION = list(sys.version_info[:2])
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the virtual environments from the lock files.")
     parser.add_argument(
-        "kind", choices=["run", "dev", "sam"], help="what the command needs, what tests need too, or AWS SAM's command"
+        "kind",
+        choices=["run", "dev", "sam", "checkov"],
+        help="what the command needs, what tests need too, AWS SAM's command, or what checks the templates' security",
     )
     parser.add_argument("--exact", action="store_true", help="make them anew if another Python made them")
     arguments = parser.parse_args()
@@ -33,8 +35,8 @@ def main() -> None:
         sys.exit(f"FFP needs Python 3.11 or newer, and this is {sys.version.split()[0]}: set PYTHON=")
     if not importlib.util.find_spec("venv") or not importlib.util.find_spec("ensurepip"):
         sys.exit("this Python cannot make virtual environments: on Debian or Ubuntu, apt install python3-venv")
-    if arguments.kind == "sam":  # pins what the others need newer: an environment of its own
-        environments = [Environment(".venv-sam", "sam", exact=arguments.exact)]
+    if arguments.kind in {"sam", "checkov"}:  # pin what the others need newer: environments of their own
+        environments = [Environment(f".venv-{arguments.kind}", arguments.kind, exact=arguments.exact)]
     else:
         environments = [
             Environment(".venv", arguments.kind, exact=arguments.exact, project=True),
