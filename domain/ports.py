@@ -176,6 +176,10 @@ class Adaptations(Protocol):
 
     def hold(self, program_id: UUID, revision: int) -> bool: ...
 
+    def untouched(self, session_ids: Sequence[UUID]) -> bool:
+        """Whether nobody has begun any of these sessions; and nobody does before the unit ends."""
+        ...
+
     def write_lines(
         self,
         lines: Sequence[Mapping[str, Any]],

@@ -75,6 +75,15 @@ class AdaptationRepository:
             )
         )
 
+    def untouched(self, session_ids: Sequence[UUID]) -> bool:
+        """Whether nobody has begun any of these sessions; and nobody does before this unit ends."""
+        rows = self._connection.execute(
+            """select id from sessions where tenant_id = %s and id = any(%s) and status in ('planned', 'missed')
+               order by id for update""",
+            (self._context.tenant_id, list(session_ids)),
+        )
+        return len(rows) == len(set(session_ids))
+
     def write_lines(
         self,
         lines: Sequence[Mapping[str, Any]],

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -85,9 +85,10 @@ def _tenant(tenant_id: UUID, now: datetime, chunk: int, go_on: Callable[[], bool
             counts["sessions_moved"] += uow.missed_sessions.write(together)
         for each in moved:
             if each.outcome.reentry_from is not None:  # with its smaller doses, or not at all
-                with unit_of_work(context) as uow:
-                    counts["sessions_moved"] += uow.missed_sessions.write([each])
+                with suppress(StaleRevision), unit_of_work(context) as uow:  # begun meanwhile: the next time
+                    moved_now = uow.missed_sessions.write([each])
                     counts["eased"] += catching_up.ease(uow, each.due.program_id, uow.libraries.get)
+                    counts["sessions_moved"] += moved_now
         counts["programs"] += len(due)
     return counts
 

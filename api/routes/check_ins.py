@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
 from api.errors import responses
+from api.headers import IdempotencyKey
 from api.models import Body
 from domain.sessions.records import CheckIn
 from infra.database import unit_of_work
@@ -92,14 +93,18 @@ def list_check_ins(program_id: UUID, user: TenantUser) -> CheckInList:
     status_code=201,
     responses=responses(400, 401, 403, 404, 409, 413, 415, 422, 503),
 )
-def make_check_in(program_id: UUID, body: MakeCheckIn, user: TenantUser) -> CheckInBody:
+def make_check_in(
+    program_id: UUID, body: MakeCheckIn, user: TenantUser, key: IdempotencyKey, response: Response
+) -> CheckInBody:
     """Of one's own program. A red flag pauses it at once, tells the clinicians, and says where to go first: nothing of
     it is to be done until a clinician lets it go on or, for somebody without a clinic, a new assessment is answered.
     """
     from domain.services import check_ins  # noqa: PLC0415 - as above
 
     with unit_of_work(user) as uow:
-        made = check_ins.make(uow, program_id, new_id(), body.answers)
+        made = check_ins.make(uow, program_id, new_id(), key, body.answers)
+    if made.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
     return CheckInBody(
         id=made.id,
         outcome="clear" if made.found.level is None else "referral",

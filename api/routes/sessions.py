@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints, model_validator
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
@@ -27,6 +27,16 @@ SessionStatus = Literal["planned", "started", "done", "missed", "dropped"]
 MOST_DAYS = 400
 _BEFORE, _AHEAD = 7, 28  # days of a calendar for which nothing else is asked
 _Pain = Annotated[int, Field(strict=True, ge=0, le=10)]
+_EARLIEST, _LATEST = 2000, 2100  # years: what no calendar here can mean is no date
+
+
+def _sane(value: date) -> date:
+    if not _EARLIEST <= value.year <= _LATEST:
+        raise ValueError("not a date of ours")
+    return value
+
+
+_Day = Annotated[date, AfterValidator(_sane)]
 _Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
 
 
@@ -90,7 +100,7 @@ class ReportedEvent(Body):
     """
 
     id: UUID
-    at: AwareDatetime
+    at: Annotated[AwareDatetime, AfterValidator(_sane)]
     type: Literal["started", "exercise_done", "exercise_skipped", "exercise_swapped", "pain_after", "finished"]
     position: Annotated[int, Field(strict=True, ge=1, le=100)] | None = None
     exercise: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
@@ -213,9 +223,9 @@ def _detail(found: SessionDetail) -> SessionDetailBody:
 @router.get("/sessions", summary="One's own calendar", responses=responses(401, 403, 422, 503))
 def list_sessions(
     user: TenantUser,
-    first: Annotated[date | None, Query(alias="from", description="First day. Default: a week ago.")] = None,
+    first: Annotated[_Day | None, Query(alias="from", description="First day. Default: a week ago.")] = None,
     last: Annotated[
-        date | None, Query(alias="to", description="Last day. Default: four weeks after the first.")
+        _Day | None, Query(alias="to", description="Last day. Default: four weeks after the first.")
     ] = None,
 ) -> CalendarBody:
     """The sessions of one's active program between two days, at most 400 apart. None while it is paused for safety."""

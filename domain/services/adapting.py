@@ -168,8 +168,6 @@ def write(uow: UnitOfWork, case: Case, made: Draft) -> None:
 
 
 def _store(uow: UnitOfWork, program: Program, made: Draft) -> None:
-    if not uow.adaptations.hold(program.id, program.revision):
-        raise StaleRevision
     stored = {(s.week, s.number): s for s in program.sessions}
     lines, gone, minutes = [], [], []
     for week in made.plan.weeks:
@@ -183,6 +181,10 @@ def _store(uow: UnitOfWork, program: Program, made: Draft) -> None:
                 if _dose(item) != _dose(old[position]):
                     line = {"session_id": str(was.id), "position": position, "base": None}
                     lines.append(item.model_dump(mode="json") | line)
+    # The sessions before the program, as a report locks them.
+    touched = {UUID(row["session_id"]) for row in (*lines, *gone)}
+    if not uow.adaptations.untouched(list(touched)) or not uow.adaptations.hold(program.id, program.revision):
+        raise StaleRevision
     uow.adaptations.write_lines(lines, gone, minutes)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.errors import StaleRevision
 from domain.ports import UnitOfWork
 from domain.programs.library import Library
 from domain.records import Session
@@ -44,7 +45,7 @@ def read(uow: UnitOfWork, after: UUID | None, limit: int, now: datetime) -> tupl
 def ease(uow: UnitOfWork, program_id: UUID, library_of: Callable[[str], Library]) -> int:
     """Make the next four weeks of a program smaller after a break (I38). Again: from what they were before.
 
-    Returns how many sessions it were.
+    Returns how many sessions it were. Raises StaleRevision where somebody has begun one of them meanwhile.
     """
     program = uow.programs.work_on(program_id)
     library = library_of(program.library_hash)
@@ -67,6 +68,8 @@ def ease(uow: UnitOfWork, program_id: UUID, library_of: Callable[[str], Library]
             kept = None if base == new else base.model_dump(mode="json")
             row = {"session_id": str(stored.id), "position": old.position, "base": kept}
             lines.append(new.model_dump(mode="json") | row)
+    if not uow.adaptations.untouched([UUID(row["id"]) for row in minutes]):
+        raise StaleRevision
     uow.adaptations.write_lines(lines, [], minutes)
     return eased_sessions
 

@@ -145,7 +145,8 @@ def _train(api: TestClient, who: Person) -> None:
     questions = api.get(f"/v1/programs/{program}/check-ins", headers=who.headers).json()["questions"]
     answers = {each["id"]: "no" for each in questions}
     body = {"answers": answers}
-    api.post(f"/v1/programs/{program}/check-ins", json=body, headers=who.headers).raise_for_status()
+    key = {"Idempotency-Key": str(uuid4())}
+    api.post(f"/v1/programs/{program}/check-ins", json=body, headers=who.headers | key).raise_for_status()
 
 
 @pytest.fixture

@@ -27,8 +27,15 @@ class Athlete:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, path: str, body: Any = None, who: Person | None = None, revision: int | None = None) -> Response:
-        headers = (who or self.who).headers
+    def post(
+        self,
+        path: str,
+        body: Any = None,
+        who: Person | None = None,
+        revision: int | None = None,
+        key: str | None = None,
+    ) -> Response:
+        headers = (who or self.who).headers | {"Idempotency-Key": key or str(uuid4())}
         revision = self.get(f"programs/{self.program}")["revision"] if revision is None else revision
         return self.api.post(f"/v1/{path}", json=body, headers=headers | {"If-Match": f'"{revision}"'})
 
@@ -214,7 +221,10 @@ def test_a_red_flag_stops_a_program_until_a_clinician_lets_it_go_on(athlete: Mak
     assert_problem(a.post(path, {"answers": {}}), 422, "invalid_answers")
     clear = a.post(path, answers(a)).json()
     assert (clear["outcome"], clear["program_status"], clear["advice"]) == ("clear", "active", None)
-    made = a.post(path, answers(a, ces_bladder="not_sure")).json()
+    flagged = answers(a, ces_bladder="not_sure")
+    made = a.post(path, flagged, key="once").json()
+    again = a.post(path, flagged, key="once")  # nobody is told twice
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (made, "true")
     assert (made["outcome"], made["level"], made["program_status"]) == ("referral", "emergency", "paused_safety")
     assert "hospital" in made["advice"]["en"]
     assert a.calendar() == []
