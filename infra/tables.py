@@ -20,6 +20,7 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    Time,
     UniqueConstraint,
     Uuid,
     text,
@@ -516,4 +517,26 @@ video_progress = _table(
     Column("video_id", Uuid, ForeignKey("videos.id"), primary_key=True), Column("furthest_s", Double, nullable=False),
     _id("session_id", null=True), _at("created_at"), _at("updated_at"), _at("completed_at", null=True),
     _in_tenant(["user_id"], "users", ["id"]),
+)  # fmt: skip
+
+feeds = _table(
+    "feeds", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _bytes("token_hash"),
+    Column("starts_at", Time, nullable=True), _at("created_at"), _at("revoked_at", null=True),
+    _in_tenant(["user_id"], "users", ["id"]), Index("feeds_user_idx", "tenant_id", "user_id"),
+    Index("feeds_token_idx", "token_hash", postgresql_where=text("revoked_at is null")),
+)  # fmt: skip
+
+reports = _table(
+    "reports", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"), _id("program_id"),
+    _text("status", default="preparing"), Column("size", BigInteger, nullable=True), _text("sha256", null=True),
+    _at("created_at"), _at("finished_at", null=True),
+    Column("expires_at", DateTime(timezone=True), nullable=False, server_default=text("now() + interval '7 days'")),
+    _in_tenant(["program_id"], "programs", ["id"], goes=True), Index("reports_program_idx", "tenant_id", "program_id"),
+    Index("reports_user_idx", "tenant_id", "user_id"), Index("reports_expiry_idx", "expires_at"),
+)  # fmt: skip
+
+reminders = _table(
+    "reminders", _id("tenant_id", key=True), _id("user_id", key=True), Column("kind", Text, primary_key=True),
+    Column("on_day", Date, primary_key=True), _id("subject_id"), _at("created_at"),
+    _in_tenant(["user_id"], "users", ["id"]), Index("reminders_age_idx", "created_at", postgresql_using="brin"),
 )  # fmt: skip

@@ -63,6 +63,10 @@ DEFINERS = {
     "take_dead_letter",
     # Missed sessions are looked for tenant by tenant: this says in which there may be some, and no more.
     "tenants_to_catch_up",
+    # A calendar asks with nothing but its address, which says whose sessions it shows; and who is to be reminded is
+    # looked for tenant by tenant.
+    "find_feed",
+    "tenants_to_remind",
     # Fairness is between tenants: how many jobs of whom are in flight, and whose turn it is. Of others' jobs a worker
     # learns the ids that it has to send.
     "hold_back",
@@ -137,6 +141,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "dead_letters_owner": ["ffp_owner"],
         "emails_expire": ["ffp_relay"],
         "exports_expire": ["ffp_relay"],
+        "feeds_owner": ["ffp_owner"],
         "idempotency_keys_expire": ["ffp_relay"],
         "import_rows_expire": ["ffp_relay"],
         "invitations_erase": ["ffp_owner"],
@@ -145,8 +150,10 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "jobs_relay": ["ffp_relay"],
         "notifications_expire": ["ffp_relay"],
         "programs_owner": ["ffp_owner"],
+        "reminders_expire": ["ffp_relay"],
         "replay_letters_ops": ["ffp_ops"],
         "replay_letters_owner": ["ffp_owner"],
+        "reports_expire": ["ffp_relay"],
         "templates_change": ["ffp_app"],
         "templates_insert": ["ffp_app"],
         "templates_ship": ["ffp_owner"],
@@ -250,7 +257,7 @@ def test_what_each_role_may_touch(db: Database) -> None:
     # What retention takes away, and nothing that is not past its time: see the policies `..._expire`.
     assert held["ffp_relay"] == {
         *((table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")),
-        ("import_rows", "DELETE"),
+        *((table, "DELETE") for table in ("import_rows", "reports", "reminders")),
         ("limits", "SELECT"),
         *(("stage_pace", right) for right in ("SELECT", "INSERT", "UPDATE")),
     }
