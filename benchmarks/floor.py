@@ -36,7 +36,7 @@ class Floor:
     def draft(self) -> UUID:
         """An assessment to submit; not part of what is measured."""
         new = uuid4()
-        self._insert("assessments", [self.assessment | {"id": new, "status": "submitted"}])
+        self.insert("assessments", [self.assessment | {"id": new, "status": "submitted"}])
         return new
 
     def submit(self, assessment: UUID) -> Row:
@@ -51,10 +51,10 @@ class Floor:
                 "update assessments set status = 'submitted', answers = %s, revision = revision + 1 where id = %s",
                 (Jsonb(self.assessment["answers"]), assessment),
             )
-            self._insert("submissions", [submission])
-            self._insert("jobs", [job | {"status": "queued", "result_type": None, "result_id": None}])
-            self._insert("idempotency_keys", [self.key | {"key": str(job["id"])}])
-            self._insert("audit_log", [self.audit])
+            self.insert("submissions", [submission])
+            self.insert("jobs", [job | {"status": "queued", "result_type": None, "result_id": None}])
+            self.insert("idempotency_keys", [self.key | {"key": str(job["id"])}])
+            self.insert("audit_log", [self.audit])
         self._touch(job, durable=False)
         return submission | {"job": job}
 
@@ -66,19 +66,19 @@ class Floor:
         self._claim(job, "scoring")
         with self.connection.transaction():
             self.connection.execute("update jobs set revision = revision + 1 where id = %s", (job["id"],))
-            self._insert("scores", [self.score | {"submission_id": submission["id"]}])
+            self.insert("scores", [self.score | {"submission_id": submission["id"]}])
             self.connection.execute("update attempts set ended_at = now() where job_id = %s", (job["id"],))
-            self._insert("audit_log", [self.audit])
+            self.insert("audit_log", [self.audit])
         self._touch(job, durable=False)
         self._claim(job, "generating")
         new = {row["id"]: uuid4() for row in self.sessions}
         with self.connection.transaction():
             self.connection.execute("update jobs set status = 'succeeded' where id = %s", (job["id"],))
-            self._insert("programs", [program])
-            self._insert("sessions", [r | {"id": new[r["id"]], "program_id": program["id"]} for r in self.sessions])
-            self._insert("prescribed_exercises", [r | {"session_id": new[r["session_id"]]} for r in self.items])
+            self.insert("programs", [program])
+            self.insert("sessions", [r | {"id": new[r["id"]], "program_id": program["id"]} for r in self.sessions])
+            self.insert("prescribed_exercises", [r | {"session_id": new[r["session_id"]]} for r in self.items])
             self.connection.execute("update attempts set ended_at = now() where job_id = %s", (job["id"],))
-            self._insert("audit_log", [self.audit])
+            self.insert("audit_log", [self.audit])
 
     def _claim(self, job: Row, stage: str) -> None:
         with self.connection.transaction():
@@ -86,7 +86,7 @@ class Floor:
             self.connection.execute(
                 "update jobs set status = 'running', lease_until = now() + interval '60 s' where id = %s", (job["id"],)
             )
-            self._insert(
+            self.insert(
                 "attempts",
                 [{"tenant_id": job["tenant_id"], "job_id": job["id"], "stage": stage, "number": 1, "worker": "floor"}],
             )
@@ -100,7 +100,7 @@ class Floor:
     def _rows(self, query: str, *params: Any) -> list[Row]:
         return self.connection.execute(query, params).fetchall()  # type: ignore[return-value]
 
-    def _insert(self, table: str, rows: Sequence[Row]) -> None:
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
         names = list(rows[0])
         query = f"insert into {table} ({', '.join(names)}) values ({', '.join(['%s'] * len(names))})"
         values = [[Jsonb(v) if isinstance(v, dict | list) else v for v in row.values()] for row in rows]

@@ -29,7 +29,8 @@ _JOBS = f"""
     select %(tenant)s, job, %(actor)s, 'email', 'sending', letter, %(correlation)s
     from {_NEWCOMERS} where invitation = any(%(made)s)"""  # noqa: S608
 _NOTE = """
-    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id,
+        request_id)
     select %(tenant)s, %(actor)s, %(role)s, %(action)s, %(type)s, s.id, s.person, %(correlation)s
     from unnest(%(subjects)s::uuid[], %(people)s::uuid[]) as s (id, person)"""
 _NEWEST = """

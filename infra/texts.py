@@ -168,7 +168,7 @@ def _value(line: str, number: int) -> Any:
 def _check(value: Any, number: int) -> None:
     """Texts that PostgreSQL cannot store, wherever they are. What the decoder could nest this can walk."""
     if isinstance(value, str):
-        if "\0" in value or not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
             raise FileFault("nul_bytes" if "\0" in value else "bad_json", number)
     elif isinstance(value, dict):
         for name, inner in value.items():

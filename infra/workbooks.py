@@ -63,7 +63,7 @@ class Workbook:
                 yield number, [_plain(cell) for cell in cells]
 
 
-def _plain(cell: Any) -> str:
+def _plain(cell: Any) -> str:  # noqa: PLR0911 - one for each kind of cell
     match cell:
         case str():
             return cell

@@ -45,8 +45,6 @@ def check(begin: Open, claim: Claim) -> bool:
     try:
         with archives.scratch() as directory:
             file = _fetched(claim.job, found, directory)
-            if found.sha256 not in (None, file.sha256):
-                raise FileFault("changed_file")
             follows = _stage_all(begin, claim.job, found, file, known)
     except FileFault as fault:
         follows = _refuse(begin, claim.job, found, fault)
@@ -197,20 +195,23 @@ def collect(begin: Open, claim: Claim) -> bool:
 
 
 def _fetched(job: Job, found: Import, directory: Path) -> sheets.File:
+    """As it was when any of it was first read. Raises FileFault, Transient."""
     target = directory / "source"
     try:
         if not files.get(files.source_key(job.tenant_id, found.id), target):
             raise FileFault("missing_file")
     except Unavailable:
         raise Transient("storage_unavailable") from None
-    return sheets.inspected(target)
+    file = sheets.inspected(target)
+    if found.sha256 not in (None, file.sha256):
+        raise FileFault("changed_file")
+    return file
 
 
 def _same_file(job: Job, found: Import) -> None:
     """Raises FileFault where what lies there is not what was validated."""
     with archives.scratch() as directory:
-        if _fetched(job, found, directory).sha256 != found.sha256:
-            raise FileFault("changed_file")
+        _fetched(job, found, directory)
 
 
 def _refuse(begin: Open, job: Job, found: Import, fault: FileFault) -> Job | None:

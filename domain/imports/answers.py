@@ -86,7 +86,7 @@ def answers_from(template: Template, cells: Iterable[tuple[str, Cell]]) -> tuple
     return answers, unknown
 
 
-def _value(item: Asked, cell: Cell) -> Any:
+def _value(item: Asked, cell: Cell) -> Any:  # noqa: PLR0911 - one for each kind of question
     if not isinstance(cell, str):
         return cell
     text = cell.strip()

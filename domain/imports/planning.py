@@ -86,26 +86,28 @@ def _person(read: Read, known: Known, wish: Wish) -> Person | None:
         read.wrong("email_differs", wish.titles["email"])
     elif by_email is not None and read.external_id and by_email.external_id not in (None, read.external_id):
         read.wrong("external_id_differs", wish.titles["external_id"])
-    elif by_id is None and by_email is not None and by_email.external_id is None and wish.kind != "members":
+    elif read.external_id and by_id is None and by_email is not None and wish.kind != "members":
         # Found by address, and the business's own name for them is not known: it must not be believed here.
-        if read.external_id:
-            read.wrong("unknown_member", wish.titles["external_id"])
+        read.wrong("unknown_member", wish.titles["external_id"])
     return by_id or by_email
 
 
 def _member(read: Read, person: Person | None, known: Known, wish: Wish) -> str | None:
-    values = read.values
     if read.issues:
         return None
-    if not may_invite(wish.role, values["role"]):
+    if not may_invite(wish.role, read.values["role"]):
         read.wrong("not_allowed", wish.titles.get("role"))
-        return None
-    if person is None or person.status == "removed":
-        if read.email in known.invited:
-            if wish.on_duplicate == "fail":
-                read.wrong("open_invitation", wish.titles["email"])
-            return None
+    elif person is not None and person.status != "removed":
+        return _change(read, person, wish)
+    elif read.email not in known.invited:
         return "create"
+    elif wish.on_duplicate == "fail":
+        read.wrong("open_invitation", wish.titles["email"])
+    return None
+
+
+def _change(read: Read, person: Person, wish: Wish) -> str | None:
+    values = read.values
     if wish.on_duplicate == "fail":
         read.wrong("already_there", wish.titles.get("external_id", wish.titles["email"]))
     if wish.on_duplicate != "update":

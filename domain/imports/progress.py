@@ -24,10 +24,8 @@ def progress_of(found: Import, now: datetime) -> Progress:
     if found.status in {"uploading", "validating", "invalid"}:
         return Progress(found.staged, found.staged, 0 if found.status != "invalid" else 100, None, None)
     done, total = min(found.worked_on, found.to_do), found.to_do
-    if found.status in {"completed", "undone"}:
-        percent = 100
-    else:
-        percent = 100 * done // total if total else 0
+    is_over = found.status in {"completed", "undone"}
+    percent = 100 if is_over else 100 * done // max(total, 1)
     rate = estimate = None
     if found.status in {"running", "undoing"} and found.run_started_at is not None:
         seconds = (found.updated_at - found.run_started_at).total_seconds()

@@ -22,16 +22,16 @@ _EXTERNAL = re.compile(r"[^\x00-\x1f\x7f<>]{1,100}")
 _LONGEST_ADDRESS = 254
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"})
 ROLES = {
-    "": "member", "member": "member", "miembro": "member", "socio": "member", "patient": "member", "paciente": "member",
-    "client": "member", "cliente": "member",
+    "": "member", "member": "member", "miembro": "member", "socio": "member",
+    "patient": "member", "paciente": "member", "client": "member", "cliente": "member",
     "clinician": "clinician", "physio": "clinician", "physiotherapist": "clinician", "trainer": "clinician",
     "clinico": "clinician", "fisioterapeuta": "clinician", "entrenador": "clinician",
     "admin": "business_admin", "administrator": "business_admin", "business admin": "business_admin",
     "administrador": "business_admin", "administradora": "business_admin",
 }  # fmt: skip
 ACTIONS = {
-    "assign": "assign", "asignar": "assign", "regenerate": "regenerate", "regenerar": "regenerate", "renew": "regenerate",
-    "archive": "archive", "archivar": "archive",
+    "assign": "assign", "asignar": "assign", "regenerate": "regenerate", "regenerar": "regenerate",
+    "renew": "regenerate", "archive": "archive", "archivar": "archive",
 }  # fmt: skip
 
 
@@ -113,14 +113,11 @@ class Reader:
         return row
 
     def _check(self, row: Read, cells: Sequence[Cell]) -> None:
-        """What no cell that means something may be. Looks at all at once, and at each only where there may be something."""
+        """What no cell that means something may be: all at once, and each only where there may be something."""
         texts = [cell for cell in cells if isinstance(cell, str)]
         joined = "\n".join(texts)
-        if (
-            joined.isascii()
-            and len(joined) <= MOST_CELL_CHARS
-            and not ("=" in joined or "#" in joined or "\0" in joined)
-        ):
+        risky = "=" in joined or "#" in joined or "\0" in joined
+        if not risky and joined.isascii() and len(joined) <= MOST_CELL_CHARS:
             return
         for position, ours in self._columns.items():
             cell = cells[position] if position < len(cells) else None

@@ -100,7 +100,7 @@ def finish_check(uow: UnitOfWork, job: Job, found: Import, now: datetime) -> Non
     if found.mode == "atomic" and found.staged > MOST_ATOMIC_ROWS:
         raise FileFault("too_many_rows")
     uow.imports.mark_duplicates(found)
-    counts = {what: 0 for what in ("create", "update", "skip", "fail")} | uow.imports.counts(found.id)
+    counts = dict.fromkeys(("create", "update", "skip", "fail"), 0) | uow.imports.counts(found.id)
     uow.imports.note("validated", found.id)
     uow.imports.change(found.id, counts=counts, validated_at=now, status="ready")
     if found.mode == "validate_only":

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -78,13 +80,11 @@ def workbook(tmp_path: Path, fill: Callable[..., object]) -> bytes:
 
 
 def test_a_workbook(tmp_path: Path) -> None:
-    from datetime import datetime
-
     def fill(book: xlsxwriter.Workbook, sheet: xlsxwriter.worksheet.Worksheet) -> None:
         sheet.write_row(2, 1, ["ID", "Born", "Pain", "Yes"])
         day = book.add_format({"num_format": "d/m/yyyy"})
         sheet.write_row(4, 1, [1001, None, 2.5, True])
-        sheet.write_datetime(4, 2, datetime(1984, 5, 17), day)
+        sheet.write_datetime(4, 2, date(1984, 5, 17), day)
 
     columns, rows = read(written(tmp_path, workbook(tmp_path, fill)))
     assert columns == ["ID", "Born", "Pain", "Yes"]
@@ -160,10 +160,8 @@ def test_harm(name: str, tmp_path: Path) -> None:
 def test_any_bytes_are_a_table_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "source"
     path.write_bytes(content)
-    try:
+    with suppress(FileFault):  # whose codes refused() knows; anything else is a failure
         read(path)
-    except FileFault as fault:
-        assert fault.code in FILE_FAULTS
 
 
 @pytest.mark.long
