@@ -73,6 +73,12 @@ def test_no_template_has_a_finding_whatever_its_conditions_say(tmp_path: Path) -
     assert (found.returncode, found.stdout) == (0, "")
 
 
+def test_every_template_is_looked_at_for_weaknesses() -> None:
+    """By `make check-infra`, which names them one by one."""
+    listed = rendered.yaml.safe_load((ROOT / "requirements" / "checkov.yaml").read_text())["file"]
+    assert set(listed) == {"template.yaml", *(f"infra/stacks/{name}.yaml" for name in NAMES)}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_names_what_a_condition_has_left_out(name: str) -> None:
     parameters = set(template(name).get("Parameters", {}))
