@@ -66,6 +66,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "edit_program": CARE_ROLES,
     "approve_program": CARE_ROLES,
     "reject_program": CARE_ROLES,
+    # what has come of it, on paper and in a calendar
+    "get_my_outcomes": PEOPLE,
+    "draw_my_outcomes": PEOPLE,
+    "get_member_outcomes": CARE_ROLES,
+    "draw_member_outcomes": CARE_ROLES,
     # videos
     "list_videos": PEOPLE,
     "stream_video": PEOPLE | CONTENT,

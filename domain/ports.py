@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from domain.imports.ports import Effects, Imports
     from domain.limits import Limits, LimitsVersion
     from domain.operations import DeadLetters, OperatorsJobs, Replays
+    from domain.outcomes.records import Record
     from domain.programs.library import Library
     from domain.services.catching_up import Due, Moved
     from domain.services.webhooks import Wanted as WantedWebhook
@@ -202,6 +203,12 @@ class Adaptations(Protocol):
     def settle(
         self, adaptation: "Adaptation", status: str, note: str | None, changes: Sequence[Mapping[str, Any]]
     ) -> "Adaptation": ...
+
+
+class OutcomeRecords(Protocol):
+    def read(self, person: UUID) -> "Record":
+        """Everything that this person's outcomes are made of. Raises NotFound for whom the caller does not see."""
+        ...
 
 
 class MissedSessions(Protocol):
@@ -534,6 +541,8 @@ class UnitOfWork(Protocol):
     def adaptations(self) -> Adaptations: ...
     @property
     def missed_sessions(self) -> MissedSessions: ...
+    @property
+    def outcomes(self) -> OutcomeRecords: ...
     @property
     def reviews(self) -> Reviews: ...
     @property

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from infra.limits import LimitsRepository
     from infra.missed import MissedRepository
     from infra.operations import OperatorsJobs
+    from infra.outcomes import OutcomeRepository
     from infra.replays import ReplayRepository
     from infra.training import TrainingRepository
     from infra.videos import VideoRepository
@@ -77,6 +78,12 @@ class UnitOfWork:
         from infra.missed import MissedRepository  # noqa: PLC0415 - for one schedule
 
         return MissedRepository(self._connection)
+
+    @cached_property
+    def outcomes(self) -> "OutcomeRepository":
+        from infra.outcomes import OutcomeRepository  # noqa: PLC0415 - brings scoring
+
+        return OutcomeRepository(self._connection)
 
     @cached_property
     def reviews(self) -> ReviewRepository:
