@@ -133,6 +133,7 @@ def members(bench: Bench, count: int) -> None:
     figures: dict[str, float] = {}
     with bench.stack.worker() as worker:
         time.sleep(3)
+        idle = _highest_mb(worker)
         with bench.measured(worker, figures):
             found = bench.started(content.encode("cp1252"), kind="members", mode="validate_only")
             report = bench.until(found, "completed")["report"]
@@ -142,7 +143,7 @@ def members(bench: Bench, count: int) -> None:
         f"  CPU: worker {figures['worker']:.2f} s, PostgreSQL {figures['postgres']:.2f} s;"
         f" per 100,000 rows of one core, both: {(figures['worker'] + figures['postgres']) / count * 1e5:.2f} s"
     )
-    print(f"  worker's memory at most {figures['memory']:.0f} MB")
+    print(f"  worker's memory at most {figures['memory']:.0f} MB, {idle:.0f} MB before the file")
 
 
 def run(

@@ -1,6 +1,5 @@
 """Rows of imports in PostgreSQL, and whom they name."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -29,6 +28,8 @@ _DUPLICATES = """
         or (%(by_address)s and email in (
             select email from import_rows where tenant_id = %(tenant)s and import_id = %(import)s and email is not null
             group by email having count(*) > 1)))"""
+# Thousands of texts as one parameter.
+_TEXTS = "array(select jsonb_array_elements_text(%s))"
 _PEOPLE = "id, email, external_id, display_name as name, role, status"
 
 
@@ -139,16 +140,17 @@ class ImportRows:
     def known(self, external_ids: Sequence[str], emails: Sequence[str], slugs: Sequence[str] | None) -> Known:
         """`slugs`: also what these people have begun or handed in of these templates."""
         people = self._connection.execute(
-            f"""select {_PEOPLE} from users where tenant_id = %s and external_id = any(%s) and status <> 'erased'
-                union select {_PEOPLE} from users where tenant_id = %s and lower(email) = any(%s)""",  # noqa: S608
-            (self._tenant_id, list(external_ids), self._tenant_id, list(emails)),
+            f"""select {_PEOPLE} from users where tenant_id = %s and external_id = any({_TEXTS}) and status <> 'erased'
+                union select {_PEOPLE} from users where tenant_id = %s and lower(email) = any({_TEXTS})""",  # noqa: S608
+            (self._tenant_id, Jsonb(list(external_ids)), self._tenant_id, Jsonb(list(emails))),
         )
         found = [Person(**row) for row in people]
         if slugs is None:
             invited = self._connection.execute(
-                """select lower(email) as email from invitations
-                   where tenant_id = %s and lower(email) = any(%s) and status = 'open' and expires_at > now()""",
-                (self._tenant_id, list(emails)),
+                f"""select lower(email) as email from invitations
+                    where tenant_id = %s and lower(email) = any({_TEXTS}) and status = 'open'
+                        and expires_at > now()""",  # noqa: S608
+                (self._tenant_id, Jsonb(list(emails))),
             )
             return Known(found, frozenset(row["email"] for row in invited))
         ids = [each.id for each in found]
@@ -173,12 +175,8 @@ def _text(value: UUID | None) -> str | None:
     return None if value is None else str(value)
 
 
-def columns_of(rows: Sequence[Row]) -> Iterator[list[Any]]:
-    yield [row.number for row in rows]
-    yield [row.user_id for row in rows]
-    yield [row.key for row in rows]
-    yield [row.email for row in rows]
-    yield [json.dumps(row.cells, ensure_ascii=False) for row in rows]
-    yield [row.action for row in rows]
-    yield [row.status for row in rows]
-    yield [json.dumps(issue_list(row.issues)) if row.issues else "[]" for row in rows]
+def staged(row: Row) -> dict[str, Any]:
+    return {
+        "number": row.number, "user_id": _text(row.user_id), "key": row.key, "email": row.email, "cells": row.cells,
+        "action": row.action, "status": row.status, "issues": issue_list(row.issues),
+    }  # fmt: skip

@@ -117,7 +117,7 @@ class Reader:
         texts = [cell for cell in cells if isinstance(cell, str)]
         joined = "\n".join(texts)
         risky = "=" in joined or "#" in joined or "\0" in joined
-        if not risky and joined.isascii() and len(joined) <= MOST_CELL_CHARS:
+        if not risky and len(joined) <= MOST_CELL_CHARS and _is_text(joined):
             return
         for position, ours in self._columns.items():
             cell = cells[position] if position < len(cells) else None
@@ -125,7 +125,7 @@ class Reader:
                 continue
             if len(cell) > MOST_CELL_CHARS:
                 row.wrong("cell_too_long", self.titles[ours])
-            elif any(char == "\0" or "\ud800" <= char <= "\udfff" for char in cell):
+            elif "\0" in cell or not _is_text(cell):
                 row.wrong("bad_text", self.titles[ours])
             elif unescaped(cell).startswith("="):
                 row.wrong("formula", self.titles[ours])
@@ -194,6 +194,15 @@ class Reader:
     def _someone(self, row: Read) -> None:
         if row.email is None and row.external_id is None:
             row.wrong("required", self.titles.get("external_id", self.titles.get("email")))
+
+
+def _is_text(text: str) -> bool:
+    """Half of a surrogate pair is none: neither UTF-8 nor PostgreSQL has it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def completed_of(row: Read) -> Completed:
