@@ -127,7 +127,7 @@ class Account:
             return
         for _ in range(TRIES):
             try:
-                with urllib.request.urlopen(url, timeout=30):  # noqa: S310 - https, from the stack's own outputs
+                with urllib.request.urlopen(url, timeout=30):  # noqa: S310 # nosec B310 # https, of the stack
                     return
             except (urllib.error.URLError, TimeoutError) as error:
                 said = str(error)
