@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.outcomes.records import Record
     from domain.programs.library import Library
+    from domain.reminders import Reminder
     from domain.services.catching_up import Due, Moved
+    from domain.services.reminders import Person
     from domain.services.webhooks import Wanted as WantedWebhook
     from domain.sessions.events import Event
     from domain.sessions.records import Adaptation, CheckIn, Entry, OpenSession, SessionDetail
@@ -165,7 +167,7 @@ class Training(Protocol):
         advice_key: str | None,
     ) -> str | None: ...
 
-    def check_ins(self, program_id: UUID) -> "list[CheckIn]": ...
+    def check_ins(self, program_id: UUID, owner: UUID) -> "list[CheckIn]": ...
 
 
 class Adaptations(Protocol):
@@ -203,6 +205,16 @@ class Adaptations(Protocol):
     def settle(
         self, adaptation: "Adaptation", status: str, note: str | None, changes: Sequence[Mapping[str, Any]]
     ) -> "Adaptation": ...
+
+
+class Reminders(Protocol):
+    def people(self, after: UUID | None, limit: int, now: datetime) -> "list[Person]":
+        """With an active program and something to be reminded of on their day, by the program's id."""
+        ...
+
+    def write(self, reminders: "Sequence[Reminder]") -> int:
+        """Each with its e-mail in the same commit, unless it has been made before. Returns how many were made."""
+        ...
 
 
 class OutcomeRecords(Protocol):
@@ -541,6 +553,8 @@ class UnitOfWork(Protocol):
     def adaptations(self) -> Adaptations: ...
     @property
     def missed_sessions(self) -> MissedSessions: ...
+    @property
+    def reminders(self) -> "Reminders": ...
     @property
     def outcomes(self) -> OutcomeRecords: ...
     @property

@@ -105,16 +105,18 @@ class TrainingRepository:
             for result in state.results
         ]
         self._connection.execute(
-            "select app.note_session(%s, %s, %s, %s, %s, %s, %s, %s)",
+            "select app.note_session(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 self._context.tenant_id,
                 self._context.user_id,
+                self._context.role,
                 session_id,
                 Jsonb(said),
                 state.status,
                 state.started_at,
                 state.finished_at,
                 Jsonb(results),
+                self._context.request_id,
             ),
         )
 
@@ -144,20 +146,20 @@ class TrainingRepository:
         status: str | None = row["status"]
         return status
 
-    def check_ins(self, program_id: UUID) -> list[CheckIn]:
+    def check_ins(self, program_id: UUID, owner: UUID) -> list[CheckIn]:
         """Newest first, the last fifty."""
+        audit.record_read(self._connection, "program", program_id, owner)
         rows = self._connection.execute(_CHECK_INS, (self._context.tenant_id, program_id))
         return [CheckIn(**row) for row in rows]
 
     def asked_for(self, program_id: UUID) -> dict[str, Any]:
-        """The spec that a program was made for, and whose it is."""
+        """The spec that a program was made for, and whose it is. Who shows any of it to others records that."""
         rows = self._connection.execute(
             "select user_id, status, spec, library_hash from programs where tenant_id = %s and id = %s",
             (self._context.tenant_id, program_id),
         )
         if not rows:
             raise NotFound
-        audit.record_read(self._connection, "program", program_id, rows[0]["user_id"])
         return rows[0]
 
 

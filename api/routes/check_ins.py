@@ -57,6 +57,7 @@ class PastCheckIn(BaseModel):
 class CheckInList(BaseModel):
     """`questions` are all to be answered; `items` what was found before, newest first, at most fifty."""
 
+    user_id: UUID
     questions: list[QuestionBody]
     items: list[PastCheckIn]
 
@@ -82,9 +83,9 @@ def list_check_ins(program_id: UUID, user: TenantUser) -> CheckInList:
     from domain.services import check_ins  # noqa: PLC0415 - brings the rules of safety, which most requests do without
 
     with unit_of_work(user) as uow:
-        asked, found = check_ins.questions(uow, program_id)
+        owner, asked, found = check_ins.questions(uow, program_id)
     questions = [QuestionBody(id=flag.id, text=dict(flag.text)) for flag in asked]
-    return CheckInList(questions=questions, items=[_past(each) for each in found])
+    return CheckInList(user_id=owner, questions=questions, items=[_past(each) for each in found])
 
 
 @router.post(

@@ -56,7 +56,10 @@ class AdaptationBody(BaseModel):
 
 
 class AdaptationList(BaseModel):
+    """`links.program` where they are of one."""
+
     items: list[AdaptationBody]
+    links: dict[str, str] = {}
 
 
 def _adaptation(found: Adaptation) -> AdaptationBody:
@@ -124,7 +127,8 @@ def resume_program(program_id: UUID, body: Resume, user: TenantUser, revision: I
 )
 def list_adaptations(program_id: UUID, user: TenantUser) -> AdaptationList:
     with unit_of_work(user) as uow:
-        return AdaptationList(items=[_adaptation(each) for each in uow.adaptations.page(program_id)])
+        found = [_adaptation(each) for each in uow.adaptations.page(program_id)]
+    return AdaptationList(items=found, links={"program": f"/v1/programs/{program_id}"})
 
 
 @router.get(

@@ -192,6 +192,7 @@ class AlternativeBody(BaseModel):
 
 class AlternativeList(BaseModel):
     items: list[AlternativeBody]
+    links: dict[str, str]
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -289,9 +290,10 @@ def report_events(session_id: UUID, body: Report, user: TenantUser) -> Response:
 def list_alternatives(session_id: UUID, position: int, user: TenantUser) -> AlternativeList:
     """Of the same movement pattern, and safe for this person by the same rules that made the program."""
     with unit_of_work(user) as uow:
-        found = training.alternatives(uow, session_id, position)
+        program_id, found = training.alternatives(uow, session_id, position)
     items = [
         AlternativeBody(exercise=e.id, name=e.name, cue=e.cue, level=e.level, equipment=list(e.equipment))
         for e in found
     ]
-    return AlternativeList(items=items)
+    links = {"session": f"/v1/sessions/{session_id}", "program": f"/v1/programs/{program_id}"}
+    return AlternativeList(items=items, links=links)

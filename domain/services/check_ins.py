@@ -26,11 +26,11 @@ class Checked:
     replayed: bool = False
 
 
-def questions(uow: UnitOfWork, program_id: UUID) -> tuple[list[FlagRule], list[CheckIn]]:
-    """What to ask of this program's person, and what they have said before, newest first."""
+def questions(uow: UnitOfWork, program_id: UUID) -> tuple[UUID, list[FlagRule], list[CheckIn]]:
+    """Whose program it is, what to ask them, and what they have said before, newest first."""
     program = uow.training.asked_for(program_id)
     asked = asked_of(uow.templates.safety_rules(), program["spec"]["region"])
-    return asked, uow.training.check_ins(program_id)
+    return program["user_id"], asked, uow.training.check_ins(program_id, program["user_id"])
 
 
 def make(uow: UnitOfWork, program_id: UUID, check_in_id: UUID, key: str, answers: Mapping[str, Answer]) -> Checked:

@@ -74,14 +74,17 @@ def _swaps(uow: UnitOfWork, session: OpenSession, events: Sequence[Event]) -> di
     return found
 
 
-def alternatives(uow: UnitOfWork, session_id: UUID, position: int) -> "list[Exercise]":
-    """What may be done in an exercise's place. Raises NotFound for a session or position that is not there."""
+def alternatives(uow: UnitOfWork, session_id: UUID, position: int) -> "tuple[UUID, list[Exercise]]":
+    """The session's program, and what may be done in an exercise's place. Raises NotFound for a session or position
+    that is not there.
+    """
     session = uow.training.read(session_id)
     exercises = {item.position: item.exercise for item in session.items}
     if position not in exercises:
         raise NotFound
     program = uow.training.asked_for(session.entry.program_id)
-    return _alternatives(uow, program["spec"], program["library_hash"], exercises, position)
+    found = _alternatives(uow, program["spec"], program["library_hash"], exercises, position)
+    return session.entry.program_id, found
 
 
 def _alternatives(

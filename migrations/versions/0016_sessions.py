@@ -212,8 +212,8 @@ begin
 end $$;
 
 -- New events of a session, and what all of its events come to.
-create function app.note_session(p_tenant uuid, p_user uuid, p_session uuid, p_events jsonb, p_status text,
-    p_started timestamptz, p_finished timestamptz, p_results jsonb)
+create function app.note_session(p_tenant uuid, p_user uuid, p_role text, p_session uuid, p_events jsonb, p_status text,
+    p_started timestamptz, p_finished timestamptz, p_results jsonb, p_request text)
 returns void language plpgsql as $$
 declare v_program uuid;
 begin
@@ -235,6 +235,8 @@ begin
             reason = excluded.reason, note = excluded.note, done_at = excluded.done_at;
     update programs set next_due = null
         where tenant_id = p_tenant and id = v_program and status = 'active' and next_due is not null;
+    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+        values (p_tenant, p_user, p_role, 'session.reported', 'session', p_session, p_user, p_request);
 end $$;
 
 -- The open sessions of a program from today on, their distances kept; nothing where none is past.

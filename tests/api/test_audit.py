@@ -46,6 +46,8 @@ OWN = {"download_export": "a copy of everything leaves the house"}
 # What this world cannot bring about, and where it is tested.
 ELSEWHERE = {
     "logout": "needs a user pool: test_sessions.py",
+    "restart_program": "needs one that was put aside: test_training.py",
+    "resume_program": "needs one that a check-in has stopped: test_training.py",
 }
 
 

@@ -190,6 +190,7 @@ def test_one_program_at_a_time(athlete: Make, person: Make, db: Database) -> Non
     db.rows("update sessions set scheduled_on = scheduled_on - 40 where program_id = %s", first.program)
     restarted = first.post(f"programs/{first.program}/restart")
     assert restarted.json()["status"] == "active", restarted.text
+    assert db.value("select count(*) from audit_log where action = 'program.restarted'") == 1
     assert second.get(f"programs/{second.program}")["status"] == "archived"
     sessions = first.sessions()
     assert first.calendar() == sessions
@@ -243,6 +244,8 @@ def test_a_red_flag_stops_a_program_until_a_clinician_lets_it_go_on(athlete: Mak
     assert_problem(a.post(f"programs/{a.program}/resume", note, who=stranger), 404, "not_found")
     assert_problem(a.post(f"programs/{a.program}/archive"), 409, "program_in_other_state")
     assert a.post(f"programs/{a.program}/resume", note, who=clinician).json()["status"] == "active"
+    [row] = db.rows("select actor_id, subject_user_id from audit_log where action = 'program.resumed'")
+    assert (row["actor_id"], row["subject_user_id"]) == (clinician.context.user_id, a.who.context.user_id)
     assert a.calendar()
     assert a.get(path)["items"][0]["resumed_at"]
 

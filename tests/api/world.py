@@ -19,7 +19,8 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from domain.fhir import export_questionnaire
-from infra.content import load_templates
+from domain.safety.check_in import asked_of
+from infra.content import load_red_flags, load_templates
 from tests import cluster
 from tests.answers import low_back_pain
 from tests.api.conftest import drain
@@ -71,6 +72,7 @@ BODIES: dict[str, Any] = {
     "create_template": {"document": document("walked-intake")},
     "import_template": export_questionnaire(_BACK),
     "save_assessment": {"answers": {"nprs_now": 4}},
+    "make_check_in": {"answers": {flag.id: "no" for flag in asked_of(load_red_flags(), "lower_back")}},
     "edit_program": {"changes": [{"session": 1, "position": 1, "effort": 1}]},
 }
 
