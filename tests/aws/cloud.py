@@ -1,7 +1,7 @@
 """An account for one deployment: the emulator with every service, into which the built application is deployed.
 
 Code is built as for Lambda, but for this machine's processor and the emulator's Python: it runs functions as processes.
-What else differs from AWS is in REFUSED, BATCHES and `trusting`.
+What else differs from AWS is in REFUSED, BATCHES, ANYWHERE and `trusting`.
 """
 
 import json
@@ -22,6 +22,8 @@ from requirements.build import ARTEFACTS, ROOT, Target, make
 REFUSED = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"}
 # AWS authorizes both by the first; the emulator takes the second for an action of its own.
 BATCHES = {"sqs:SendMessage": "sqs:SendMessageBatch"}
+# Of what AWS asks whose identity it is, and the emulator asks nothing: a policy that names one would refuse everything.
+ANYWHERE = {"ses:SendEmail"}
 _BUCKET = "artefacts"
 _PATIENCE_S = 90
 
@@ -88,17 +90,18 @@ def as_it_takes_it(expanded: dict[str, Any]) -> dict[str, Any]:
             }
         if each["Type"] == "AWS::IAM::Role":
             each["Properties"] = each["Properties"] | {
-                "Policies": [_with_batches(policy) for policy in each["Properties"].get("Policies", [])]
+                "Policies": [_adapted(policy) for policy in each["Properties"].get("Policies", [])]
             }
     return expanded | {"Resources": kept}
 
 
-def _with_batches(policy: dict[str, Any]) -> dict[str, Any]:
+def _adapted(policy: dict[str, Any]) -> dict[str, Any]:
     statements = []
     for statement in policy["PolicyDocument"]["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         more = [BATCHES[action] for action in actions if action in BATCHES]
-        statements.append(statement | {"Action": [*actions, *more]})
+        where = "*" if ANYWHERE & set(actions) else statement["Resource"]
+        statements.append(statement | {"Action": [*actions, *more], "Resource": where})
     return policy | {"PolicyDocument": policy["PolicyDocument"] | {"Statement": statements}}
 
 
