@@ -92,6 +92,12 @@ TEXTS: dict[str, dict[str, Text]] = {
             "Open the program",
             "/programs/$subject",
         ),
+        "session_due": Text(
+            "A session is planned for today",
+            ("A session of your exercise program is planned for today. Sign in to begin it.",),
+            "Open the session",
+            "/sessions/$subject",
+        ),
         "fewer_days_offered": Text(
             "Would fewer days suit better?",
             ("If the days of your program do not suit you, a new assessment can plan fewer of them.",),
@@ -164,6 +170,7 @@ OPTIONAL = (
     "referral",
     "program_to_review",
     "import_finished",
+    "session_due",
     "reassessment_due",
     "fewer_days_offered",
     "adaptation_to_review",

@@ -21,6 +21,8 @@ Event = Literal[
     "program.to_review",
     "program.paused",
     "program.resumed",
+    "program.reassessment_due",
+    "session.due",
     "referral.made",
     "member.joined",
     "member.removed",
@@ -40,6 +42,7 @@ _JITTER = 0.2
 _HREFS: Final[dict[str, str]] = {
     "job": "/v1/jobs/{}",
     "program": "/v1/programs/{}",
+    "session": "/v1/sessions/{}",
     "referral": "/v1/assessments/{}/result",
     "member": "/v1/business/members/{}",
     "webhook": "/v1/business/webhooks/{}",

@@ -94,6 +94,21 @@ class MemberRepository:
             (Jsonb(dict(changes)), self._tenant_id, self._user_id),
         )
 
+    def quiet_hours(self) -> dict[str, str] | None:
+        """`start` and `end` as HH:MM, as the caller has chosen them."""
+        rows = self._connection.execute(
+            "select preferences -> 'quiet_hours' as chosen from users where tenant_id = %s and id = %s",
+            (self._tenant_id, self._user_id),
+        )
+        return rows[0]["chosen"] if rows else None
+
+    def choose_quiet_hours(self, start: str, end: str) -> None:
+        self._connection.execute(
+            """update users set preferences = jsonb_set(preferences, '{quiet_hours}', %s)
+               where tenant_id = %s and id = %s""",
+            (Jsonb({"start": start, "end": end}), self._tenant_id, self._user_id),
+        )
+
     def _chosen(self, query: str, params: tuple[object, ...]) -> dict[str, bool]:
         rows = self._connection.execute(query, params)
         if not rows:

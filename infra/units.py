@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from infra.missed import MissedRepository
     from infra.operations import OperatorsJobs
     from infra.outcomes import OutcomeRepository
+    from infra.reminders import ReminderRepository
     from infra.replays import ReplayRepository
     from infra.training import TrainingRepository
     from infra.videos import VideoRepository
@@ -78,6 +79,12 @@ class UnitOfWork:
         from infra.missed import MissedRepository  # noqa: PLC0415 - for one schedule
 
         return MissedRepository(self._connection)
+
+    @cached_property
+    def reminders(self) -> "ReminderRepository":
+        from infra.reminders import ReminderRepository  # noqa: PLC0415 - for one schedule
+
+        return ReminderRepository(self._connection)
 
     @cached_property
     def outcomes(self) -> "OutcomeRepository":

@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutdown
 from domain.jobs import QUEUE_OF
 from infra import logs, pools, production, settings
 from infra.declared import Door
-from workers import dead_letters, media, replays, training, videos, webhook_sender, webhooks
+from workers import dead_letters, media, reminders, replays, training, videos, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
@@ -38,6 +38,7 @@ def _ready(**_: object) -> None:
         threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
         threading.Thread(target=replays.run, name="replayer", args=(_stop,), daemon=True).start()
         threading.Thread(target=training.run, name="missed-sessions", args=(_stop,), daemon=True).start()
+        threading.Thread(target=reminders.run, name="reminders", args=(_stop,), daemon=True).start()
     if settings.relay_in_worker() and settings.webhook_queues() is not None:
         threading.Thread(target=webhooks.run, name="webhooks", args=(_stop,), daemon=True).start()
         threading.Thread(target=webhook_sender.run, name="webhook-sender", args=(_stop,), daemon=True).start()

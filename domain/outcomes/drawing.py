@@ -118,7 +118,7 @@ def _weeks(weeks: Sequence[Week]) -> list[str]:
             _rect(x, _PLOT - due, bar, due, f'fill="none" stroke="{_INK}" stroke-dasharray="4 3"'),
             _rect(x, _PLOT - done, bar, done, f'fill="{_BLUE}"'),
             _text(x + bar / 2, _PLOT - max(due, done) - 6, f"{week.done}/{week.due}", anchor="middle"),
-            _text(x + bar / 2, _PLOT + 20, f"{week.begins_on.day}.{week.begins_on.month}.", anchor="middle"),
+            _text(x + bar / 2, _PLOT + 20, f"{week.begins_on.day} {week.begins_on:%b}", anchor="middle"),
         ]
     rule = f'<line x1="{_LEFT}" y1="{_PLOT}" x2="{_RIGHT}" y2="{_PLOT}" stroke="{_SOFT}"/>'
     return [*drawn, rule, _text(_LEFT, _PLOT + 42, "Filled: done. Outlined: due. Weeks by their Monday.", size=15)]

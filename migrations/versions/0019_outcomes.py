@@ -182,13 +182,26 @@ begin
         where e.tenant_id = new.tenant_id and e.deleted_at is null and (e.events = '{}' or tg_argv[0] = any (e.events));
     return null;
 end $$;
+-- Whoever asks somebody for a new assessment (after a gap, after pain) has reminded them of it.
+create function app.note_reminder() returns trigger language plpgsql as $$
+begin
+    insert into reminders (tenant_id, user_id, kind, on_day, subject_id)
+        select new.tenant_id, new.user_id, 'reassessment', (now() at time zone u.time_zone)::date, new.subject_id
+        from programs p join users u on u.tenant_id = p.tenant_id and u.id = p.user_id
+        where p.tenant_id = new.tenant_id and p.id = new.subject_id and p.user_id = new.user_id -- staff are told as well
+        on conflict do nothing;
+    return null;
+end $$;
+create trigger notifications_reminder after insert on notifications for each row
+    when (new.kind = 'reassessment_due') execute function app.note_reminder();
+
 create trigger reminders_webhook_session after insert on reminders for each row
     when (new.kind = 'session') execute function app.tell_webhooks('session.due');
 create trigger reminders_webhook_reassessment after insert on reminders for each row
     when (new.kind = 'reassessment') execute function app.tell_webhooks('program.reassessment_due');
 
-revoke execute on function app.read_outcomes, app.find_feed, app.remind, app.tenants_to_remind from public;
-grant execute on function app.read_outcomes, app.find_feed, app.remind to ffp_app;
+revoke execute on function app.read_outcomes, app.find_feed, app.remind, app.note_reminder, app.tenants_to_remind from public;
+grant execute on function app.read_outcomes, app.find_feed, app.remind, app.note_reminder to ffp_app;
 grant execute on function app.tenants_to_remind to ffp_relay;
 """
 

@@ -44,7 +44,7 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/invitations/accept"),
 }
 WORKERS = ("ScoringFunction", "GenerationFunction", "NotificationsFunction", "BulkFunction", "MediaFunction")
-QUARTERLY = "MissedSessionsFunction"  # somewhere on earth a day begins
+QUARTERLY = "MissedSessionsFunction"  # somewhere on earth a day begins, or quiet hours end
 FILMS = "MediaFunction"
 SCHEDULED = ("RelayFunction", "SweeperFunction", "ReplayerFunction", "WebhooksFunction")
 SENDER = "WebhookSenderFunction"
