@@ -24,6 +24,13 @@ _ROOT = TEMPLATE.parent
 _BY_THE_RUNTIME = ("PATH", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _STAND_INS = ("AWS_ENDPOINT_URL", "FFP_COGNITO_ENDPOINT_URL", "FFP_COGNITO_ISSUER")
 
+# Nobody asks for an address of a video here: tests/api/test_videos.py does.
+VIDEOS = {
+    "FFP_BUCKET_VIDEOS": "videos",
+    "FFP_CDN_URL": "https://cdn.example",
+    "FFP_CDN_KEYS_ARN": "arn:aws:secretsmanager:eu-west-2:123456789012:secret:cdn-abc",
+}
+
 
 @pytest.fixture(scope="session")
 def expanded(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -82,7 +89,7 @@ def function(stack: Stack, db: Database, identity: None, queues: dict[str, str])
     with ExitStack() as running:
 
         def start(name: str, **changes: str) -> Function:
-            stands_for = {"FFP_CURSOR_KEY": "a stack", "FFP_RELEASE": "test", "FFP_WEBHOOK_KEY_ARN": key}
+            stands_for = {"FFP_CURSOR_KEY": "a stack", "FFP_RELEASE": "test", "FFP_WEBHOOK_KEY_ARN": key} | VIDEOS
             here = os.environ | stands_for | administrators | {"FFP_ENV": "dev", "FFP_CORS_ORIGINS": ""} | changes
             ours = {
                 variable: value if isinstance(value, str) else here.get(variable, SETTINGS[variable].default)
