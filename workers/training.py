@@ -23,7 +23,7 @@ from infra.units import UnitOfWork
 from workers.reminders import remind
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
-CHUNK = 200  # programs of one transaction: locks are held for the writing of so many, never for their working out
+CHUNK = 100  # programs of one transaction: locks are held for the writing of so many, never for their working out
 _SCHEDULED_S = 780.0  # of fourteen minutes
 _PERIOD_S = 900.0  # somewhere on earth a day begins each quarter of an hour
 
@@ -96,8 +96,8 @@ def _tenant(tenant_id: UUID, now: datetime, chunk: int, go_on: Callable[[], bool
 
 @entry("missed_sessions")
 def handler(_event: dict[str, Any], _context: object) -> dict[str, int]:
-    """Sessions are moved first, so that nobody is reminded of one on the day that it leaves. One function for both: each
-    costs one of the database's connections.
+    """Sessions are moved first: nobody is reminded of one on the day that it leaves. One function for both, since each
+    takes one of the database's connections.
     """
     end = time.monotonic() + _SCHEDULED_S
     try:
