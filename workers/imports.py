@@ -29,7 +29,7 @@ from infra.units import UnitOfWork
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 _BUDGET_S = 20.0  # after which a job leaves the rest to the next one; well within the lease
-_MOST_PLANS = 1_000
+_MOST_PLANS = 500  # about 60 kB each
 # Plans that this process has checked, by the hash of their spec: they are of nobody.
 _plans: Plans = {}
 

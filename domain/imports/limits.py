@@ -16,7 +16,7 @@ MOST_CELLS = 1_000_000
 MOST_INVITED_A_DAY = 20_000
 # Rows of one chunk: one transaction, and what a pause waits for at most.
 STAGED_AT_ONCE = 2_000
-CHUNK_ROWS = {"members": 500, "assessments": 100, "programs": 100}
+CHUNK_ROWS = {"members": 500, "assessments": 50, "programs": 50}
 # How many rows one errors.csv holds; the next ones are a link away.
 ERRORS_AT_ONCE = 5_000
 ROWS_KEPT_DAYS = 30

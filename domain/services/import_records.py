@@ -19,7 +19,6 @@ from domain.jobs import Permanent
 from domain.members import Member
 from domain.ports import UnitOfWork
 from domain.programs.library import Library
-from domain.programs.plan import Plan
 from domain.programs.problem import WeekSolver
 from domain.programs.spec import ProgramSpec
 from domain.records import TemplateRef
@@ -28,8 +27,8 @@ from domain.services import assessments, programs
 
 NewId = Callable[[], UUID]
 Templates = Mapping[str, tuple[TemplateRef, Template]]
-Plans = dict[str, tuple[Plan, dict[str, Any]]]
-"""Checked plans by the hash of their spec, with the same as JSON: a process keeps those it has seen."""
+Plans = dict[str, dict[str, Any]]
+"""Checked plans as JSON, by the hash of their spec: a process keeps those it has seen."""
 _AT_ONCE = 50  # rows of one statement
 
 
@@ -125,11 +124,10 @@ def ready(
         try:
             if wanted not in plans:
                 plan, is_new = programs.solved(candidate.spec, stored.get(wanted), library, solve)
-                plans[wanted] = plan, plan.model_dump(mode="json")
-                new_plan = plans[wanted][1] if is_new else None
-            plan, content = plans[wanted]
+                plans[wanted] = plan.model_dump(mode="json")
+                new_plan = plans[wanted] if is_new else None
             start_on = programs.next_monday(candidate.completed.today)
-            program = programs.rows_of(plan, start_on=start_on, new_id=new_id, content=content)
+            program = programs.laid_out(plans[wanted], start_on=start_on, new_id=new_id)
         except Permanent as error:
             refused = error.code
     completed = candidate.completed

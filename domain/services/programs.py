@@ -71,13 +71,13 @@ def next_monday(day: date) -> date:
     return day + timedelta(days=7 - day.weekday())
 
 
-def rows_of(
-    plan: Plan, *, start_on: date, new_id: Callable[[], UUID], content: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """The plan as the database takes it: weeks laid on the calendar from `start_on`, a Monday. `content` is the plan as
-    JSON, where somebody has it already.
-    """
-    content = content or plan.model_dump(mode="json")
+def rows_of(plan: Plan, *, start_on: date, new_id: Callable[[], UUID]) -> dict[str, Any]:
+    """The plan as the database takes it: weeks laid on the calendar from `start_on`, a Monday."""
+    return laid_out(plan.model_dump(mode="json"), start_on=start_on, new_id=new_id)
+
+
+def laid_out(content: Mapping[str, Any], *, start_on: date, new_id: Callable[[], UUID]) -> dict[str, Any]:
+    """The same of a plan that is JSON already."""
     sessions = [
         {
             "id": str(new_id()),
@@ -98,8 +98,8 @@ def rows_of(
         "start_on": start_on.isoformat(),
         "spec": content["spec"],
         "proof": proof,
-        "input_hash": plan.input_hash,
-        "library_hash": plan.library_hash,
-        "engine_version": plan.engine_version,
+        "input_hash": content["input_hash"],
+        "library_hash": content["library_hash"],
+        "engine_version": content["engine_version"],
         "sessions": sessions,
     }
