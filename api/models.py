@@ -28,7 +28,7 @@ class JobResult(BaseModel):
     it is `approved`, and never when it is `rejected`; the job's ETag changes with the decision.
     """
 
-    type: Literal["program", "referral", "export"]
+    type: Literal["program", "referral", "export", "report"]
     id: UUID
     href: str
     review: Review | None = None
@@ -101,6 +101,8 @@ def job_body(job: Job) -> JobBody:
         # Of oneself, or by an owner who asked for it.
         above = "/v1/me" if job.subject_id == job.user_id else f"/v1/business/members/{job.user_id}"
         result = JobResult(type="export", id=_id(job.result_id), href=f"{above}/exports/{job.result_id}")
+    elif job.result_type == "report":
+        result = JobResult(type="report", id=_id(job.result_id), href=f"/v1/reports/{job.result_id}")
     failed = job.status in {"failed", "dead"}
     links = {"self": f"/v1/jobs/{job.id}"}
     if job.assessment_id is not None:

@@ -221,6 +221,21 @@ class SecondOperatorNeeded(DomainError):
     detail = "Somebody else has to confirm this replay: you have ordered it."
 
 
+class TooManyFeeds(DomainError):
+    code = "too_many_feeds"
+    detail = "There are as many addresses of calendars as there can be. Revoke one that is not needed any more."
+
+
+class ReportNotReady(DomainError):
+    code = "report_not_ready"
+    detail = "There is no file yet. Follow the job of the report; if it has failed, ask for another one."
+
+
+class ReportExpired(DomainError):
+    code = "report_expired"
+    detail = "The file is not kept any more. Ask for another one."
+
+
 class TooManyWebhooks(DomainError):
     code = "too_many_webhooks"
     detail = "The business has as many webhooks as it can. Delete one that is not needed any more."

@@ -9,7 +9,7 @@ from uuid import UUID
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
 Stage = Literal[
     "scoring", "generating", "sending", "exporting", "erasing", "processing", "adapting",
-    "checking", "importing", "collecting",
+    "checking", "importing", "collecting", "rendering",
 ]  # fmt: skip
 # How far the clinician's review of the job's program is; None where the tenant asks for none.
 Review = Literal["pending", "approved", "rejected"]
@@ -48,6 +48,7 @@ STAGES_OF: dict[str, tuple[Stage, ...]] = {
     "import_results": ("collecting",),
     "adaptation": ("adapting",),
     "video": ("processing",),
+    "report": ("rendering",),
 }
 # The task that does a stage, and the queue its message goes to.
 TASK_OF: dict[Stage, str] = {
@@ -61,6 +62,7 @@ TASK_OF: dict[Stage, str] = {
     "collecting": "imports.collect",
     "adapting": "programs.adapt",
     "processing": "videos.process",
+    "rendering": "reports.render",
 }
 QUEUE_OF: dict[Stage, str] = {
     "scoring": "scoring",
@@ -73,6 +75,7 @@ QUEUE_OF: dict[Stage, str] = {
     "collecting": "bulk",
     "adapting": "generation",
     "processing": "media",
+    "rendering": "media",
 }
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 

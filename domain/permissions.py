@@ -14,7 +14,9 @@ EDITORS = CARE_ROLES | {"individual"}  # PostgreSQL's app.edits_templates() says
 
 # Without a token.
 AUTH = frozenset({"get_auth_config", "login", "refresh", "register", "confirm", "resend", "forgot", "reset"})
-PUBLIC = AUTH | frozenset({"live", "ready", "get_error", "cancel_erasure", "look_at_invitation", "accept_invitation"})
+PUBLIC = AUTH | frozenset(
+    {"live", "ready", "get_error", "cancel_erasure", "look_at_invitation", "accept_invitation", "read_feed"}
+)
 
 ALLOWED: dict[str, frozenset[str]] = {
     # templates
@@ -71,6 +73,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "draw_my_outcomes": PEOPLE,
     "get_member_outcomes": CARE_ROLES,
     "draw_member_outcomes": CARE_ROLES,
+    "create_feed": PEOPLE,
+    "list_feeds": PEOPLE,
+    "revoke_feed": PEOPLE,
+    "request_report": PEOPLE,
+    "get_report": PEOPLE,
+    "download_report": PEOPLE,
     # videos
     "list_videos": PEOPLE,
     "stream_video": PEOPLE | CONTENT,

@@ -33,13 +33,17 @@ from domain.tenancy import Actor, Context, Operator
 from domain.webhooks import Delivery, Endpoint
 
 if TYPE_CHECKING:
+    from datetime import time
+
     from domain.failures import Failure
+    from domain.feeds import Feed
     from domain.imports.ports import Effects, Imports
     from domain.limits import Limits, LimitsVersion
     from domain.operations import DeadLetters, OperatorsJobs, Replays
     from domain.outcomes.records import Record
     from domain.programs.library import Library
     from domain.reminders import Reminder
+    from domain.reports import Report
     from domain.services.catching_up import Due, Moved
     from domain.services.reminders import Person
     from domain.services.webhooks import Wanted as WantedWebhook
@@ -215,6 +219,30 @@ class Reminders(Protocol):
     def write(self, reminders: "Sequence[Reminder]") -> int:
         """Each with its e-mail in the same commit, unless it has been made before. Returns how many were made."""
         ...
+
+
+class Feeds(Protocol):
+    def count(self) -> int:
+        """The caller's that work; two requests of one person count one after the other."""
+        ...
+
+    def add(self, feed_id: UUID, token_hash: bytes, starts_at: "time | None") -> "Feed": ...
+
+    def page(self) -> "list[Feed]": ...
+
+    def revoke(self, feed_id: UUID) -> None: ...
+
+
+class Reports(Protocol):
+    def add(self, report_id: UUID, program_id: UUID, user_id: UUID) -> None:
+        """Again: nothing happens."""
+        ...
+
+    def read(self, report_id: UUID) -> "Report": ...
+
+    def downloaded(self, report: "Report") -> None: ...
+
+    def finish(self, report_id: UUID, size: int, sha256: str, expires_at: datetime) -> None: ...
 
 
 class OutcomeRecords(Protocol):
@@ -555,6 +583,10 @@ class UnitOfWork(Protocol):
     def missed_sessions(self) -> MissedSessions: ...
     @property
     def reminders(self) -> "Reminders": ...
+    @property
+    def feeds(self) -> "Feeds": ...
+    @property
+    def reports(self) -> "Reports": ...
     @property
     def outcomes(self) -> OutcomeRecords: ...
     @property

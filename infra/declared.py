@@ -101,7 +101,7 @@ _ALL = (
         "How often one may sign in, register and so on: `login=10/30/60` is 10 an account and 30 an address each 60"
         " seconds. Separated by spaces; what is not named keeps its default.",
         "login=10/30/60 register=5/20/3600 confirm=10/30/3600 resend=5/20/3600 forgot=5/20/3600 reset=10/30/3600"
-        " refresh=30/120/60 invitation=30/120/3600",
+        " refresh=30/120/60 invitation=30/120/3600 feed=60/600/3600",
     ),
     Setting(
         "FFP_EVEN_ANSWER_S",

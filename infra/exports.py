@@ -92,6 +92,11 @@ SECTIONS: dict[str, Listing] = {
         "check_ins x",
         "x.id",
     ),
+    "feeds": _of_person("x.id, x.starts_at::text, x.created_at, x.revoked_at", "feeds x", "x.id"),
+    "reports": _of_person(
+        "x.id, x.program_id, x.status, x.size, x.sha256, x.created_at, x.expires_at", "reports x", "x.id"
+    ),
+    "reminders": _of_person("x.kind, x.on_day, x.subject_id, x.created_at", "reminders x", "x.on_day", "x.kind"),
     "imported": _of_person(
         "x.import_id, x.number, x.cells, x.action, x.status, x.result_type, x.result_id, x.created_at",
         "import_rows x",

@@ -22,6 +22,14 @@ _EXPIRED = {
 # Not a setting: what people uploaded is theirs to keep, and the policy says so as well.
 _UPLOADED = """delete from import_rows where (tenant_id, import_id, number) in (
     select tenant_id, import_id, number from import_rows where created_at < now() - interval '30 days' limit %s)"""
+# Nor these: a report's file is gone from its bucket by then, and nobody is reminded of what is two months ago.
+_OVER = {
+    "reports": """delete from reports where (tenant_id, id) in (
+        select tenant_id, id from reports where expires_at < now() limit %s)""",
+    "reminders": """delete from reminders where (tenant_id, user_id, kind, on_day) in (
+        select tenant_id, user_id, kind, on_day from reminders
+        where created_at < now() - interval '60 days' limit %s)""",
+}
 _DAY_S = 86_400
 
 
@@ -33,6 +41,9 @@ def prune(keep: RetentionSettings, most: int = 1000) -> dict[str, int]:
             pruned[kind] = connection.execute(statement, (getattr(keep, kind) * _DAY_S, most)).rowcount
     with transaction() as connection:
         pruned["import_rows"] = connection.execute(_UPLOADED, (most,)).rowcount
+    for kind, statement in _OVER.items():
+        with transaction() as connection:
+            pruned[kind] = connection.execute(statement, (most,)).rowcount
     return pruned
 
 

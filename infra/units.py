@@ -27,6 +27,7 @@ from infra.tenants import TenantRepository
 if TYPE_CHECKING:
     from infra.adaptations import AdaptationRepository
     from infra.dead_letters import DeadLetterRepository
+    from infra.feeds import FeedRepository
     from infra.import_effects import ImportEffects
     from infra.imports import ImportRepository
     from infra.limits import LimitsRepository
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from infra.outcomes import OutcomeRepository
     from infra.reminders import ReminderRepository
     from infra.replays import ReplayRepository
+    from infra.reports import ReportRepository
     from infra.training import TrainingRepository
     from infra.videos import VideoRepository
     from infra.webhooks import WebhookRepository
@@ -85,6 +87,18 @@ class UnitOfWork:
         from infra.reminders import ReminderRepository  # noqa: PLC0415 - for one schedule
 
         return ReminderRepository(self._connection)
+
+    @cached_property
+    def feeds(self) -> "FeedRepository":
+        from infra.feeds import FeedRepository  # noqa: PLC0415 - few ask for them
+
+        return FeedRepository(self._connection)
+
+    @cached_property
+    def reports(self) -> "ReportRepository":
+        from infra.reports import ReportRepository  # noqa: PLC0415 - as above
+
+        return ReportRepository(self._connection)
 
     @cached_property
     def outcomes(self) -> "OutcomeRepository":

@@ -15,7 +15,22 @@ GOALS: dict[str, str] = {
     "general_fitness": "Being fitter overall",
 }
 # Ours -> request-status. A newer program takes the place of an archived one before it was done.
-STATUSES: dict[str, str] = {"active": "active", "pending_review": "draft", "archived": "revoked", "rejected": "revoked"}
+STATUSES: dict[str, str] = {
+    "active": "active",
+    "pending_review": "draft",
+    "paused_safety": "on-hold",
+    "archived": "revoked",
+    "rejected": "revoked",
+    "ended": "completed",
+}
+# Ours -> care-plan-activity-status. A missed one waits to be done on another day.
+ACTIVITIES: dict[str, str] = {
+    "planned": "scheduled",
+    "started": "in-progress",
+    "done": "completed",
+    "missed": "not-started",
+    "dropped": "cancelled",
+}
 _EXERCISES = f"{BASE}/CodeSystem/exercises"
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -72,7 +87,7 @@ def _detail(session: Session, goal: UUID) -> Json:
         "extension": [_line(item) for item in session.items],
         "code": {"text": f"Exercise session {session.number} of week {session.week}{lighter}"},
         "goal": [{"reference": f"urn:uuid:{goal}"}],
-        "status": "scheduled",
+        "status": ACTIVITIES[session.status],
         "scheduledString": f"Week {session.week}, {_DAYS[day.weekday()]} {day.isoformat()}",
         "quantity": _quantity(session.minutes, "min", "min"),
         "description": "\n".join(f"{number}. {_words(item)}" for number, item in enumerate(session.items, 1)),

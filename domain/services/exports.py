@@ -20,7 +20,8 @@ FORMAT = "ffp.export.1"
 # Read under the person's own policies, in the order of the file.
 SECTIONS = (
     "consents", "assessments", "submissions", "scores", "programs", "sessions", "exercises", "session_events",
-    "exercise_results", "adaptations", "check_ins", "videos",
+    "exercise_results", "adaptations", "check_ins", "videos", "feeds",
+    "reports", "reminders",
     "imported", "notifications", "jobs",
     "audit",
 )  # fmt: skip
