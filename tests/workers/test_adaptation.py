@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.errors import NotFound, NotProposed, StaleRevision
 from domain.jobs import Job, message_for
 from domain.programs.checking.adapted import check_adapted
 from domain.programs.plan import Plan
@@ -132,12 +133,23 @@ def test_where_programs_are_reviewed_a_change_waits_for_a_clinician(
     assert (row["rule"], row["status"], bool(row["changes"])) == ("A03", "proposed", True)
     assert plan(who, program) == before
     assert db.value("select count(*) from notifications where kind = 'adaptation_to_review'") == 1
+    for other in (person("globex", "clinician"), person("acme")):
+        with unit_of_work(other.context) as uow:
+            assert uow.adaptations.waiting() == []
+            with pytest.raises(NotFound):
+                adapting.settle(uow, row["id"], 1, accept=True, note=None)
+    with unit_of_work(clinician.context) as uow:
+        assert row["id"] in [each.id for each in uow.adaptations.waiting()]
+        with pytest.raises(StaleRevision):
+            adapting.settle(uow, row["id"], 7, accept=True, note=None)
     with unit_of_work(clinician.context) as uow:
         made = adapting.settle(uow, row["id"], 1, accept=True, note="Fine.")
     assert (made.status, made.changes) == ("accepted", row["changes"])
     after = plan(who, program)
     assert after != before
     assert check_adapted(before, after, load_library()) == []
+    with unit_of_work(clinician.context) as uow, pytest.raises(NotProposed):
+        adapting.settle(uow, row["id"], 2, accept=False, note=None)
 
 
 def test_strong_pain_twice_in_a_week_asks_for_a_new_assessment(
