@@ -364,13 +364,22 @@ def test_programs_are_archived_assigned_and_made_anew_and_taken_back(
     assert db.value("select id from programs where status = 'active'") == first
 
 
-def test_failed_rows_are_tried_again(done: Make, step: Make, get: Make, work: Make, person: Make, db: Database) -> None:
+def say_yes(api: TestClient, who: Person) -> None:
+    body = {"document": "health_data", "version": "1.0.0", "accepted": True}
+    api.post("/v1/me/consents", json=body, headers=who.headers).raise_for_status()
+
+
+def test_failed_rows_are_tried_again(
+    api: TestClient, done: Make, step: Make, get: Make, work: Make, person: Make, db: Database
+) -> None:
     owner, member = person("acme", "business_owner"), person("acme")
     other = person("acme")
-    db.rows("update users set status = 'suspended' where id = %s", member.context.user_id)
+    db.rows("update tenants set settings = settings || '{\"require_consent\": true}' where slug = 'acme'")
+    say_yes(api, other)
     ended = done(owner, answers_table([member, other]), "assessments", template_id="low-back-pain")
-    assert (ended["report"]["fail"], ended["counts"]["done"]) == (1, 1)
-    db.rows("update users set status = 'active' where id = %s", member.context.user_id)
+    assert (ended["counts"]["failed"], ended["counts"]["done"]) == (1, 1)
+    assert db.value("select issues -> 0 ->> 'code' from import_rows where status = 'failed'") == "consent_required"
+    say_yes(api, member)
     assert step(owner, ended["id"], "retry-failed").status_code == 200
     work()
     seen = get(owner, ended["id"])

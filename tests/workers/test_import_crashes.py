@@ -86,6 +86,34 @@ def test_killed_at(
         assert db.value("select count(*) from jobs where kind = 'assessment' and status = 'succeeded'") == len(people)
 
 
+@pytest.mark.long
+def test_held_in_the_middle_of_a_chunk(
+    tmp_path: Path, api: TestClient, person: Make, db: Database, queues: dict[str, str]
+) -> None:
+    """What was being worked on is not stored, its job ends, and after resuming each row is done once."""
+    owner = person("acme", "business_owner")
+    people = _people(db, owner, 30)
+    database = db.app_url.rpartition("@")[2].partition("/")[0]
+    host, _, port = database.partition(":")
+    with Wire(host, int(port)) as wire:
+        through = {"FFP_DATABASE_URL": db.app_url.replace(database, f"127.0.0.1:{wire.port}")}
+        found = _begun(api, owner, "members", _names(people))
+        with processes.worker(tmp_path, **through) as worker:
+            until(lambda: _status(db) == "ready", 30, worker.said)
+            hold = wire.hold(b"update imports set position", "before")
+            _confirm(api, owner, found)
+            assert hold.reached.wait(30), worker.said()
+            assert api.post(f"/v1/imports/{found}/pause", headers=owner.headers).json()["status"] == "paused"
+            hold.release()
+            until(lambda: db.value("select status = 'succeeded' from jobs where kind = 'import'"), 20, worker.said)
+            assert db.value("select count(*) from users where display_name = 'New'") == 0
+            assert db.value("select done from imports") == 0
+            api.post(f"/v1/imports/{found}/resume", headers=owner.headers).raise_for_status()
+            until(lambda: _status(db) == "completed", 30, worker.said)
+    assert db.value("select count(*) from users where display_name = 'New'") == len(people)
+    assert db.value("select count(*) from audit_log where action = 'member.changed'") == len(people)
+
+
 def _status(db: Database) -> str:
     return str(db.value("select status from imports"))
 
