@@ -29,13 +29,14 @@ from schemathesis.specs.openapi.checks import (
 
 from domain.permissions import ALLOWED
 from infra.local import clients
+from infra.local.cdn_keys import private_file
 from infra.local.environment import stack_environment
 from infra.local.identities import Login, UserPool, ensure_logins, ensure_pool
 from tests import cluster, processes
 from tests.answers import low_back_pain
 from tests.api.conftest import receive
 from tests.api.problems import assert_problem
-from tests.conftest import Database, Person, emulated_sqs, forget, fresh_database, fresh_queues, people
+from tests.conftest import CDN_URL, Database, Person, emulated_sqs, forget, fresh_database, fresh_queues, people
 from workers import sqs
 
 PASSWORD = "correct horse battery staple"
@@ -113,7 +114,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, sign: Callable[..., str]) ->
     with ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         db = running.enter_context(fresh_database())
         pool = ensure_pool(clients.cognito(endpoint))
-        environment = stack_environment(cluster.postgres(), endpoint, queues, pool) | {
+        cdn = (CDN_URL, private_file(cluster.emulator().directory))
+        environment = stack_environment(cluster.postgres(), endpoint, queues, pool, cdn) | {
             "FFP_DATABASE_URL": db.app_url,
             "FFP_RELAY_DATABASE_URL": db.relay_url,
             "FFP_OPS_DATABASE_URL": db.ops_url,
