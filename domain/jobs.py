@@ -75,7 +75,7 @@ QUEUE_OF: dict[Stage, str] = {
     "collecting": "bulk",
     "adapting": "generation",
     "processing": "media",
-    "rendering": "media",
+    "rendering": "bulk",  # an artefact of Lambda does not hold both an ffmpeg and what sets type
 }
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 

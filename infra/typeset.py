@@ -1,6 +1,6 @@
 """Programs set in type: PDF/UA-1, tagged, so that a screen reader finds headings, tables and their header rows.
 
-typst is part of the artefact for media alone (80 MB); it is loaded by the first report. It reads no file, no network
+typst (80 MB) is in the workers' artefact and not in the API's; it is loaded by the first report. It reads no file, no network
 and no font of the machine; what it sets comes in as data, so no text of a program is ever taken for markup.
 """
 

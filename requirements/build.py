@@ -37,7 +37,7 @@ class Artefact:
 
 ARTEFACTS = {
     "api": Artefact("api", ("api", "domain", "infra"), 70),
-    "worker": Artefact("function-worker", ("domain", "infra", "workers"), 150),
+    "worker": Artefact("function-worker", ("domain", "infra", "workers"), 210),
     "media": Artefact("function-media", ("domain", "infra", "workers"), 249),  # its ffmpeg is 125 of them
     "migrate": Artefact("function-migrate", ("cli", "domain", "infra", "migrations"), 100),
 }
