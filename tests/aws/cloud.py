@@ -1,7 +1,7 @@
 """An account for one deployment: the emulator with every service, into which the built application is deployed.
 
 Code is built as for Lambda, but for this machine's processor and the emulator's Python: it runs functions as processes.
-What else differs from AWS is in REFUSED, BATCHES, ANYWHERE and `trusting`.
+What else differs from AWS is in REFUSED, ONLY_BY_TLS, BATCHES, ANYWHERE and `trusting`.
 """
 
 import json
@@ -20,6 +20,8 @@ from requirements.build import ARTEFACTS, ROOT, Target, make
 
 # What the emulator's CloudFormation does not know. Lint and the contract tests alone speak for these.
 REFUSED = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"}
+# These let in nobody who comes without TLS, and the emulator has none.
+ONLY_BY_TLS = {"AWS::S3::BucketPolicy"}
 # AWS authorizes both by the first; the emulator takes the second for an action of its own.
 BATCHES = {"sqs:SendMessage": "sqs:SendMessageBatch"}
 # Of what AWS asks whose identity it is, and the emulator asks nothing: a policy that names one would refuse everything.
@@ -76,7 +78,9 @@ def upload(account: Cloud, trusting: Path) -> None:
 
 def as_it_takes_it(expanded: dict[str, Any]) -> dict[str, Any]:
     """The expanded template without what it refuses, its functions' code where `upload` has put it."""
-    kept = {name: dict(each) for name, each in expanded["Resources"].items() if each["Type"] not in REFUSED}
+    kept = {
+        name: dict(each) for name, each in expanded["Resources"].items() if each["Type"] not in REFUSED | ONLY_BY_TLS
+    }
     for name, each in kept.items():
         each.pop("UpdatePolicy", None)  # the alias goes to the new version at once: there is nobody to move it
         if each["Type"] == "AWS::Lambda::Function":
