@@ -10,6 +10,12 @@ from domain.imports.escaping import as_text, escaped, unescaped
 @example("'=1+1")
 @example("''")
 @example("'")
+@example("=x")
+@example("+x")
+@example("-x")
+@example("@x")
+@example("\tx")
+@example("\rx")
 @example("-5")
 @example("+5.5")
 def test_what_leaves_comes_back_and_no_spreadsheet_runs_it(text: str) -> None:
