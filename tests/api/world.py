@@ -51,11 +51,14 @@ PERSONAL = frozenset(
         "video_id",
         "session_id",
         "adaptation_id",
+        "feed_id",
+        "report_id",
     }
 )
 # Parts of an address and filters that name no record.
 NO_RECORDS = {
     "position": ("1",),
+    "token": ("an-address-that-nobody-has",),
     "version": ("1.0.0", "1.1.0"),
     "code": ("not_found",),
     "request_id": ("the-same-request",),
@@ -207,9 +210,13 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     hook = post("business/webhooks", owner, {"url": "https://hooks.example.com/acme"})
     tested = post(f"business/webhooks/{hook['id']}/test", owner)
     imported = [post("imports", owner, {"kind": "members"})["id"] for _ in range(2)]  # one has its file, one waits
+    view = post("business/views", owner, {"name": "All members", "filter": {"role": ["member"]}})
     content = f"email,name\n{member.email},Ana\nnobody,Ben\n".encode()
     csv = owner.headers | {"Content-Type": "text/csv"}
     did(api.put(f"/v1/imports/{imported[0]}/content", content=content, headers=csv))
+    work()
+    report = post(f"programs/{programs[0]}/report", member)
+    feed = post("me/feeds", member, {})
     work()
     exports = did(api.get("/v1/me/exports", headers=member.headers))["items"]
     told = did(api.get("/v1/notifications", headers=member.headers))["items"]
@@ -223,8 +230,11 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
         "video_id": [video],
         "session_id": [session],
         "adaptation_id": [adaptation],
+        "report_id": [report["id"]],
+        "feed_id": [feed["id"]],
         "export_id": [exports[0]["id"]],
         "import_id": imported,
+        "view_id": [view["id"]],
         "webhook_id": [hook["id"]],
         "delivery_id": [tested["id"]],
         "invitation_id": [invited["results"][0]["invitation_id"]],
