@@ -99,6 +99,14 @@ def work(queues: dict[str, str]) -> Callable[[], int]:
 
 
 def drain(queues: dict[str, str]) -> int:
+    """Until nothing comes any more: the end of a job may be the turn of another one, in a queue that was empty."""
+    total = 0
+    while done := _drain_once(queues):
+        total += done
+    return total
+
+
+def _drain_once(queues: dict[str, str]) -> int:
     client, done = emulated_sqs(), 0
     for name in ("scoring", "generation", "bulk"):
         while found := receive(client, queues[name]):
