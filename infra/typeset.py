@@ -14,8 +14,8 @@ _SOURCE = """
 #set text(font: "Libertinus Serif", size: 11pt, lang: "en", hyphenate: false)
 #show heading: set block(above: 1.4em, below: 0.7em, sticky: true)
 #title()
-#[#data.weeks weeks, from #data.at("from") until #data.until. Stop and ask for advice when pain is 6 of 10 or more, or
-does not settle within a day.]
+#[#data.weeks weeks, from #data.at("from") until #data.until. Stop and ask for advice when pain is strong, or does not
+settle within a day.]
 = Sessions
 #for session in data.sessions [
   #block(breakable: false, width: 100%)[
