@@ -89,7 +89,7 @@ begin
         perform app.email_user(p_user, p_kind, p_subject);
     end if;
 end $$;
-"""  # noqa: S608 - our own words
+"""
 
 MEMBERS = f"""
 alter table users add column preferences jsonb not null default '{{}}', add column revision integer not null default 1;
@@ -153,7 +153,7 @@ create constraint trigger users_keep_an_owner after update on users deferrable i
     execute function app.keep_an_owner();
 create constraint trigger users_keep_an_owner_erased after delete on users deferrable initially immediate for each row
     when (old.role = 'business_owner' and old.status = 'active') execute function app.keep_an_owner();
-"""  # noqa: S608 - our own words
+"""
 
 _MAY_INVITE = f"({OWNING} or ((select app.role()) = 'clinician' and role = 'member'))"
 INVITATIONS = f"""
@@ -276,7 +276,7 @@ begin
         values (i.tenant_id, u.id, i.role, 'invitation.accepted', 'invitation', i.id, u.id, p_request);
     return query select 'accepted', u.tenant_id, u.id;
 end $$;
-"""  # noqa: S608 - our own words
+"""
 
 GRANTS = """
 revoke execute on function app.email_user, app.correlation_of, app.guard_user, app.keep_an_owner,

@@ -235,7 +235,7 @@ grant execute on function app.seal_audit, app.announce_audit_heads to ffp_relay;
 
 -- What was written before there were chains.
 insert into audit_unsealed (tenant_id, audit_id) select tenant_id, id from audit_log;
-"""  # noqa: S608 - our own policies
+"""
 
 
 def upgrade() -> None:

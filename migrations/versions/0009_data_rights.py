@@ -98,7 +98,7 @@ begin
 end $$;
 revoke execute on function app.open_submission, app.missing_consent from public;
 grant execute on function app.open_submission, app.missing_consent to ffp_app;
-"""  # noqa: S608
+"""
 
 JOBS = """
 alter table jobs drop constraint jobs_kind_check, drop constraint jobs_stage_check, drop constraint jobs_result_type_check,

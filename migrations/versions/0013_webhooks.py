@@ -87,7 +87,7 @@ begin
 end $$;
 create trigger webhook_endpoints_secret before update on webhook_endpoints
     for each row execute function app.keep_webhook_secret();
-"""  # noqa: S608 - our own words
+"""
 
 EVENTS = """
 alter table notifications drop constraint notifications_kind_check, add constraint notifications_kind_check

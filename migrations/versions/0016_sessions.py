@@ -172,7 +172,7 @@ grant select, insert on session_events to ffp_app;
 grant select, insert, update on exercise_results to ffp_app;
 grant select, insert, update (status, changes, revision, decided_by, decided_at, note) on adaptations to ffp_app;
 grant select, insert, update (resumed_by, resumed_at, note) on check_ins to ffp_app;
-"""  # noqa: S608 - our own words
+"""
 
 FUNCTIONS = """
 -- What is to be done between two days: of the active program alone, so a paused one shows nothing.

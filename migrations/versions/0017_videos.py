@@ -85,7 +85,7 @@ select app.set_context('{CONTENT_TENANT}', null, 'worker');
 insert into tenants (id, slug, name, kind) values ('{CONTENT_TENANT}', 'ffp-content', 'FFP content', 'business')
     on conflict do nothing;
 select app.set_context(null, null, null);
-"""  # noqa: S608 - our own id
+"""
 
 FUNCTIONS = """
 -- Whether one of these exercises is in a program that the caller may see: the policies of programs say which those are.

@@ -42,7 +42,7 @@ end $$;
 create trigger invitations_external_id after update of status on invitations for each row
     when (new.status = 'accepted' and old.status <> 'accepted' and new.external_id is not null)
     execute function app.keep_external_id();
-"""  # noqa: S608 - our own words
+"""
 
 TABLES = f"""
 create table imports (
@@ -136,7 +136,7 @@ begin
 end $$;
 create trigger users_forget before update of status on users for each row
     when (new.status = 'erased' and old.status <> 'erased') execute function app.forget_in_imports();
-"""  # noqa: S608 - our own words
+"""
 
 WORK = """
 -- The answers of one chunk of rows: started, submitted, scored and made a program of, each by the function that does it

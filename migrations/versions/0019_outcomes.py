@@ -76,7 +76,7 @@ grant select (tenant_id, id, expires_at), delete on reports to ffp_relay;
 create policy reports_expire on reports to ffp_relay using (expires_at < now());
 grant select (tenant_id, user_id, kind, on_day, created_at), delete on reminders to ffp_relay;
 create policy reminders_expire on reminders to ffp_relay using (created_at < now() - interval '60 days');
-"""  # noqa: S608 - our own words
+"""
 
 FUNCTIONS = """
 -- Everything that outcomes are made of, in one read. What a member may not see is not in it: the policies say what
