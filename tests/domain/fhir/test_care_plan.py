@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 
 from domain.fhir import CarePlanIds, export_program
-from domain.fhir.care_plan import GOALS
+from domain.fhir.care_plan import ACTIVITIES, GOALS
 from domain.programs.vocabulary import Goal
 from domain.records import Prescribed, Program, Session
+from domain.sessions.state import Status as SessionStatus
 
 Json = dict[str, Any]
 IDS = CarePlanIds(bundle=UUID(int=1), care_plan=UUID(int=2), goal=UUID(int=3))
@@ -88,10 +89,21 @@ def test_each_line_in_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("status", "expected"),
-    [("active", "active"), ("pending_review", "draft"), ("archived", "revoked"), ("?", "unknown")],
+    [
+        ("active", "active"), ("pending_review", "draft"), ("archived", "revoked"), ("paused_safety", "on-hold"),
+        ("ended", "completed"), ("?", "unknown"),
+    ],  # fmt: skip
 )
 def test_the_status(status: str, expected: str) -> None:
     assert care_plan(replace(PROGRAM, status=status))["status"] == expected
+
+
+@pytest.mark.parametrize("status", list(ACTIVITIES))
+def test_what_has_become_of_a_session(status: str) -> None:
+    sessions = [replace(each, status=status) for each in PROGRAM.sessions]
+    details = [each["detail"]["status"] for each in care_plan(replace(PROGRAM, sessions=sessions))["activity"]]
+    assert details == [ACTIVITIES[status]] * 2
+    assert ACTIVITIES.keys() == {*get_args(SessionStatus)}
 
 
 def test_the_same_program_is_the_same_bytes() -> None:
