@@ -90,9 +90,13 @@ def test_each_line_in_numbers() -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ("active", "active"), ("pending_review", "draft"), ("archived", "revoked"), ("paused_safety", "on-hold"),
-        ("ended", "completed"), ("?", "unknown"),
-    ],  # fmt: skip
+        ("active", "active"),
+        ("pending_review", "draft"),
+        ("archived", "revoked"),
+        ("paused_safety", "on-hold"),
+        ("ended", "completed"),
+        ("?", "unknown"),
+    ],
 )
 def test_the_status(status: str, expected: str) -> None:
     assert care_plan(replace(PROGRAM, status=status))["status"] == expected
