@@ -51,6 +51,7 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.TooManyFeeds: 409,
     errors.ReportNotReady: 409,
     errors.ReportExpired: 410,
+    errors.TooManyViews: 409,
     errors.TooManyWebhooks: 409,
     errors.WebhookDisabled: 409,
     errors.WebhookUrlRefused: 422,

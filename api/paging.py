@@ -28,11 +28,19 @@ class Paging:
     """The part of a list that one request asks for. Raises InvalidCursor for a cursor of anything else."""
 
     def __init__(
-        self, path: str, user: Actor, limit: int, given: str | None, filters: Mapping[str, str] | None = None
+        self,
+        path: str,
+        user: Actor,
+        limit: int,
+        given: str | None,
+        filters: Mapping[str, str] | None = None,
+        of: str = "",
     ) -> None:
+        """`of`: what else makes it another list, and is in no address."""
         self._path = path
         self._query = {"limit": str(limit), **(filters or {})}
         self._scope = (path, str(user.tenant_id), str(user.user_id), *sorted(map(str, (filters or {}).items())))
+        self._scope += (of,) if of else ()
         key, backwards = ((), False) if given is None else cursor.unseal(self._scope, given)
         self.window = Window(limit, key, backwards)
 

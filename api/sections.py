@@ -15,7 +15,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "adaptations": ("courses",),
     "assessments": ("assessments", "fhir"),
     "auth": ("auth", "registration"),
-    "business": ("business", "members", "invitations", "audit", "member_rights", "webhooks", "outcomes"),
+    "business": ("business", "members", "cohorts", "invitations", "audit", "member_rights", "webhooks", "outcomes"),
     "content": ("content_videos",),
     "erasures": ("erasures",),
     "errors": ("errors",),

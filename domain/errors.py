@@ -236,6 +236,11 @@ class ReportExpired(DomainError):
     detail = "The file is not kept any more. Ask for another one."
 
 
+class TooManyViews(DomainError):
+    code = "too_many_views"
+    detail = "The business keeps as many filters as it can. Delete one that is not needed any more."
+
+
 class TooManyWebhooks(DomainError):
     code = "too_many_webhooks"
     detail = "The business has as many webhooks as it can. Delete one that is not needed any more."

@@ -35,6 +35,7 @@ from domain.webhooks import Delivery, Endpoint
 if TYPE_CHECKING:
     from datetime import time
 
+    from domain.cohorts import Cohorts
     from domain.failures import Failure
     from domain.feeds import Feed
     from domain.imports.ports import Effects, Imports
@@ -621,6 +622,8 @@ class UnitOfWork(Protocol):
     def webhooks(self) -> Webhooks: ...
     @property
     def imports(self) -> "Imports": ...
+    @property
+    def cohorts(self) -> "Cohorts": ...
     @property
     def import_effects(self) -> "Effects": ...
     @property

@@ -540,3 +540,9 @@ reminders = _table(
     Column("on_day", Date, primary_key=True), _id("subject_id"), _at("created_at"),
     _in_tenant(["user_id"], "users", ["id"]), Index("reminders_age_idx", "created_at", postgresql_using="brin"),
 )  # fmt: skip
+
+member_views = _table(
+    "member_views", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
+    _text("name"), _json("filter"), _id("created_by"), _int("revision", default=1), _at("created_at"),
+    _at("updated_at"), _in_tenant(["created_by"], "users", ["id"]),
+)  # fmt: skip

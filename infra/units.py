@@ -26,6 +26,7 @@ from infra.tenants import TenantRepository
 
 if TYPE_CHECKING:
     from infra.adaptations import AdaptationRepository
+    from infra.cohorts import CohortRepository
     from infra.dead_letters import DeadLetterRepository
     from infra.feeds import FeedRepository
     from infra.import_effects import ImportEffects
@@ -143,6 +144,12 @@ class UnitOfWork:
         from infra.webhooks import WebhookRepository  # noqa: PLC0415 - few ask for them
 
         return WebhookRepository(self._connection)
+
+    @cached_property
+    def cohorts(self) -> "CohortRepository":
+        from infra.cohorts import CohortRepository  # noqa: PLC0415 - for few
+
+        return CohortRepository(self._connection)
 
     @cached_property
     def imports(self) -> "ImportRepository":

@@ -56,7 +56,7 @@ class Transfer(Body):
     )
 
 
-def _body(member: Member) -> MemberBody:
+def member_body(member: Member) -> MemberBody:
     return MemberBody(
         id=member.id,
         email=member.email,
@@ -72,7 +72,7 @@ def _body(member: Member) -> MemberBody:
 
 def _respond(member: Member) -> Response:
     headers = {"ETag": etag(member.revision), "Cache-Control": "no-store"}
-    return Response(_body(member).model_dump_json(), headers=headers, media_type="application/json")
+    return Response(member_body(member).model_dump_json(), headers=headers, media_type="application/json")
 
 
 def _after(user: Context, changed: Changed) -> Response:
@@ -102,7 +102,7 @@ def list_members(
     paging = Paging("/v1/business/members", user, limit, cursor, given)
     with unit_of_work(user) as uow:
         page = uow.members.page(paging.window, role=role, status=status, search=search)
-    return paging.respond(MemberList, page, [_body(each) for each in page.items])
+    return paging.respond(MemberList, page, [member_body(each) for each in page.items])
 
 
 @router.get(
