@@ -78,6 +78,7 @@ def upload(account: Cloud, trusting: Path) -> None:
 
 def as_it_takes_it(expanded: dict[str, Any]) -> dict[str, Any]:
     """The expanded template without what it refuses, its functions' code where `upload` has put it."""
+    secrets = {n for n, each in expanded["Resources"].items() if each["Type"] == "AWS::SecretsManager::Secret"}
     kept = {
         name: dict(each) for name, each in expanded["Resources"].items() if each["Type"] not in REFUSED | ONLY_BY_TLS
     }
@@ -94,17 +95,21 @@ def as_it_takes_it(expanded: dict[str, Any]) -> dict[str, Any]:
             }
         if each["Type"] == "AWS::IAM::Role":
             each["Properties"] = each["Properties"] | {
-                "Policies": [_adapted(policy) for policy in each["Properties"].get("Policies", [])]
+                "Policies": [_adapted(policy, secrets) for policy in each["Properties"].get("Policies", [])]
             }
     return expanded | {"Resources": kept}
 
 
-def _adapted(policy: dict[str, Any]) -> dict[str, Any]:
+def _adapted(policy: dict[str, Any], secrets: set[str]) -> dict[str, Any]:
     statements = []
     for statement in policy["PolicyDocument"]["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         more = [BATCHES[action] for action in actions if action in BATCHES]
         where = "*" if ANYWHERE & set(actions) else statement["Resource"]
+        if isinstance(where, dict) and where.get("Ref") in secrets:  # Ref is an ARN on AWS, and a name here
+            where = {
+                "Fn::Sub": f"arn:aws:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:${{{where['Ref']}}}-*"
+            }
         statements.append(statement | {"Action": [*actions, *more], "Resource": where})
     return policy | {"PolicyDocument": policy["PolicyDocument"] | {"Statement": statements}}
 

@@ -297,6 +297,15 @@ NOT_SEEN = {
     ("ReplayerFunction", "sqs:SendMessage"): "replays that an operator orders",
     ("RelayFunction", "sqs:SendMessage"): "what the API could not publish",
     ("ApiFunction", "s3:GetObject"): "whoever has the link downloads with this right",
+    ("ApiFunction", "s3:PutObject"): "whoever has the form uploads a video with this right",
+    ("ApiFunction", "s3:ListBucket"): "whether a video that was to be uploaded is there",
+    ("MediaFunction", "s3:GetObject"): "no video is uploaded here",
+    ("MediaFunction", "s3:ListBucket"): "no video is uploaded here",
+    ("MediaFunction", "s3:PutObject"): "no video is uploaded here",
+    **{
+        (f"{name}Function", "sqs:ChangeMessageVisibility"): "the pause before a failed message comes back"
+        for name in ("Scoring", "Generation", "Notifications", "Bulk", "Media")
+    },
 }
 
 
