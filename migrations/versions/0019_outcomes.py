@@ -62,12 +62,12 @@ create index reminders_age_idx on reminders using brin (created_at);
 alter table feeds enable row level security, force row level security;
 alter table reports enable row level security, force row level security;
 alter table reminders enable row level security, force row level security;
--- An address is its owner's, and nobody's who cares for them.
-create policy feeds_own on feeds using ({MINE}) with check ({MINE});
+-- An address is its owner's, and nobody's who cares for them; workers erase.
+create policy feeds_own on feeds
+    using ({IN_TENANT} and (user_id = (select app.user_id()) or (select app.role()) = 'worker')) with check ({MINE});
 create policy feeds_owner on feeds for select to ffp_owner using (true);
 create policy reports_own on reports using ({OWN}) with check ({OWN});
-create policy reminders_own on reminders for select using ({OWN});
-create policy reminders_make on reminders for insert with check ({IN_TENANT} and (select app.role()) = 'worker');
+create policy reminders_own on reminders using ({OWN}) with check ({IN_TENANT} and (select app.role()) = 'worker');
 grant select, insert (tenant_id, id, user_id, token_hash, starts_at), update (revoked_at) on feeds to ffp_app;
 grant select, insert (tenant_id, id, user_id, program_id), update (status, size, sha256, finished_at, expires_at)
     on reports to ffp_app;

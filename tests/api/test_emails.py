@@ -105,7 +105,15 @@ def test_a_person_chooses_what_they_are_written(
 ) -> None:
     member = person("acme")
     path = "/v1/me/preferences"
-    assert api.get(path, headers=member.headers).json() == {"email": dict.fromkeys(OPTIONAL, True)}
+    assert api.get(path, headers=member.headers).json() == {
+        "email": dict.fromkeys(OPTIONAL, True),
+        "quiet_hours": {"start": "21:00", "end": "08:00"},
+    }
+    hours = {"start": "22:30", "end": "06:00"}
+    assert api.patch(path, json={"quiet_hours": hours}, headers=member.headers).json()["quiet_hours"] == hours
+    for wrong in ({"start": "24:00", "end": "06:00"}, {"start": "22:00"}):
+        answer = api.patch(path, json={"quiet_hours": wrong}, headers=member.headers)
+        assert_problem(answer, 422, "invalid_request")
     changed = api.patch(path, json={"email": {"program_ready": False}}, headers=member.headers)
     assert changed.json()["email"] == dict.fromkeys(OPTIONAL, True) | {"program_ready": False}
     submit(member)

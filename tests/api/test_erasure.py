@@ -187,6 +187,15 @@ def records(api: TestClient, submit: Make, start: Make, work: Make, db: Database
                insert into video_progress (tenant_id, user_id, video_id, furthest_s) select %s, %s, id, 1 from made""",
             who.tenant_id, who.context.user_id,
         )  # fmt: skip
+        api.post("/v1/me/feeds", json={}, headers=headers).raise_for_status()
+        db.rows(
+            """with own as (select tenant_id, id, user_id from programs where user_id = %s limit 1),
+                   told as (insert into reminders (tenant_id, user_id, kind, on_day, subject_id)
+                            select tenant_id, user_id, 'session', current_date, id from own)
+               insert into reports (tenant_id, id, user_id, program_id)
+               select tenant_id, gen_random_uuid(), user_id, id from own""",
+            who.context.user_id,
+        )
         for column in ("user_id", "email"):  # of a row that names them, and of one that only knows their address
             db.rows(
                 f"""with made as (
@@ -549,14 +558,17 @@ def test_what_is_kept_long_enough_goes(api: TestClient, person: Make, records: M
     kept = db.value(
         """select count(*) from attempts a join jobs j on j.id = a.job_id where j.status not in ('succeeded', 'failed', 'canceled')"""
     )
-    counts = {t: db.value(f"select count(*) from {t}") for t in ("notifications", "emails", "attempts")}
+    db.rows("update reminders set created_at = now() - interval '61 days'")
+    counts = {t: db.value(f"select count(*) from {t}") for t in ("notifications", "emails", "attempts", "reminders")}
     assert all(counts.values())
     pruned = retention.prune(keep, most=1)
-    assert pruned == {"notifications": 1, "emails": 1, "attempts": 1, "exports": 0, "import_rows": 0}
+    assert pruned == {
+        "notifications": 1, "emails": 1, "attempts": 1, "exports": 0, "import_rows": 0, "reports": 0, "reminders": 1,
+    }  # fmt: skip
     while any(retention.prune(keep).values()):
         pass
     assert {t: db.value(f"select count(*) from {t}") for t in counts} == {
-        "notifications": 0, "emails": 0, "attempts": kept,
+        "notifications": 0, "emails": 0, "attempts": kept, "reminders": 0,
     }  # fmt: skip
 
 
@@ -566,7 +578,7 @@ def test_the_relay_s_role_deletes_nothing_before_its_time(
     records(person("acme"))
     db.rows("update notifications set read_at = now() - interval '29 days'")
     with psycopg.connect(db.relay_url, autocommit=True) as connection:
-        for table in ("notifications", "emails", "attempts", "exports"):
+        for table in ("notifications", "emails", "attempts", "exports", "reports", "reminders"):
             before = db.value(f"select count(*) from {table}")
             assert before
             assert connection.execute(f"delete from {table}").rowcount == 0
