@@ -297,6 +297,8 @@ NOT_SEEN = {
     ("ReplayerFunction", "sqs:SendMessage"): "replays that an operator orders",
     ("RelayFunction", "sqs:SendMessage"): "what the API could not publish",
     ("ApiFunction", "s3:GetObject"): "whoever has the link downloads with this right",
+    ("WebhooksFunction", "sqs:DeleteMessage"): "a webhook's result, which a later run takes",
+    ("NotificationsFunction", "ses:SendEmail"): "not in the emulator's trail; the invitation's e-mail has arrived",
     ("ApiFunction", "s3:PutObject"): "whoever has the form uploads a video with this right",
     ("ApiFunction", "s3:ListBucket"): "whether a video that was to be uploaded is there",
     ("MediaFunction", "s3:GetObject"): "no video is uploaded here",
