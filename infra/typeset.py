@@ -1,7 +1,7 @@
 """Programs set in type: PDF/UA-1, tagged, so that a screen reader finds headings, tables and their header rows.
 
-typst (80 MB) is in the workers' artefact and not in the API's; it is loaded by the first report. It reads no file, no network
-and no font of the machine; what it sets comes in as data, so no text of a program is ever taken for markup.
+typst (80 MB) is in the workers' artefact and not in the API's; it is loaded by the first report. It reads no file,
+no network and no font of the machine; what it sets comes in as data, so no text of a program is taken for markup.
 """
 
 import json
