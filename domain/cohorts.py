@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from domain.members import Member, MemberStatus
 from domain.pages import Page, Window
+
+if TYPE_CHECKING:
+    from domain.cohort_groups import CohortQuery, Group
 
 MOST_VIEWS = 50  # of one business
 
@@ -19,24 +22,29 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 Prefix = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Changed(_Closed):
-    """A scale's change from the first attempt to the latest one reaches the smallest change that matters, this way."""
-
+class ScaleOf(Closed):
     template: Slug = Field(examples=["low-back-pain"])
     scale: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")] = Field(examples=["nprs"])
+
+
+class Changed(ScaleOf):
+    """A scale's change from the first attempt to the latest one reaches the smallest change that matters, this way."""
+
     direction: Literal["better", "worse"]
 
 
-class SavedFilter(_Closed):
+class SavedFilter(Closed):
     """What may be kept under a name: nothing in it says who somebody is.
 
     `template`: has handed in answers to it. `program_status`: has a program in one of these. Activity: handed in
     answers, or ended a session. Percents are of the program under way; who has none is not found by them.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"program_status": ["active"], "adherence_below": 50}]})
 
     role: Annotated[tuple[Role, ...], Field(min_length=1, max_length=4)] | None = None
     status: Annotated[tuple[MemberStatus, ...], Field(min_length=1, max_length=5)] | None = None
@@ -51,6 +59,8 @@ class SavedFilter(_Closed):
 
 class Filter(SavedFilter):
     """Prefixes regardless of case."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"role": ["member"], "adherence_below": 50}]})
 
     external_id: Prefix | None = None
     email: Prefix | None = None
@@ -85,6 +95,10 @@ class Cohorts(Protocol):
 
     def page(self, window: Window, wanted: Filter) -> Page[Found]:
         """In the order in which they came. Leaves an audit row."""
+        ...
+
+    def groups(self, wanted: "CohortQuery") -> "list[Group]":
+        """As counted, before anything is hidden. Leaves an audit row."""
         ...
 
     def views(self) -> list[View]: ...

@@ -113,6 +113,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "change_settings": OWNING_ROLES,
     "list_members": CARE_ROLES,
     "query_members": CARE_ROLES,
+    "query_cohorts": CARE_ROLES,
     "create_view": CARE_ROLES,
     "list_views": CARE_ROLES,
     "get_view": CARE_ROLES,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from domain.cohort_groups import CohortQuery, Group, Tally
 from domain.cohorts import Filter, Found, SavedFilter, View
 from domain.errors import NotFound, StaleRevision
 from domain.members import Member
@@ -37,6 +38,15 @@ _CONDITIONS = {
     "email": "starts_with(lower(u.email), lower(%s))",
     "name": "starts_with(lower(u.display_name), lower(%s))",
 }
+# Of whom a group is, as text.
+_KEYS = {
+    "template": """(select s.template_slug from submissions s where s.tenant_id = u.tenant_id and s.user_id = u.id
+        order by s.submitted_at desc, s.id desc limit 1)""",
+    "clinician": """(select p.reviewed_by::text from programs p where p.tenant_id = u.tenant_id and p.user_id = u.id
+        and p.reviewed_by is not null order by p.id desc limit 1)""",
+    "month": """(select to_char(min(s.submitted_at) at time zone 'UTC', 'YYYY-MM') from submissions s
+        where s.tenant_id = u.tenant_id and s.user_id = u.id)""",
+}
 _VIEW = "id, name, filter, created_by, revision, created_at, updated_at"
 
 
@@ -55,6 +65,9 @@ def conditions(wanted: Filter) -> tuple[str, list[Any]]:
     return " and ".join(parts), values
 
 
+_WAYS = (("better", 1), ("same", 0), ("worse", -1))
+
+
 class CohortRepository:
     def __init__(self, connection: TenantConnection) -> None:
         self._connection = connection
@@ -65,6 +78,27 @@ class CohortRepository:
         sql, values = conditions(wanted)
         listing = Listing(_FOUND + sql, ("u.created_at", "u.id"), descending=False)
         return listing.page(self._connection, (self._tenant_id, *values), window, _found)
+
+    def groups(self, wanted: CohortQuery) -> list[Group]:
+        audit.record(self._connection, "cohort.read", "tenant", self._tenant_id, None)
+        sql, values = conditions(Filter.model_validate(wanted.filter.model_dump()))
+        changes = [f", app.changed(u.tenant_id, u.id, %s, %s) as c{n}" for n in range(len(wanted.changes))]
+        judged = [
+            f", count(c{n}) as n{n}"
+            + "".join(f", count(*) filter (where c{n} = {way}) as {name}{n}" for name, way in _WAYS)
+            for n in range(len(wanted.changes))
+        ]
+        rows = self._connection.execute(
+            f"""select key, count(*) as people, count(completion) as completions, count(adherence) as adherences,
+                    coalesce(sum(completion), 0) as completion,
+                    coalesce(sum(adherence), 0) as adherence{"".join(judged)}
+                from (select {_KEYS[wanted.group_by]} as key, d.completion, d.adherence{"".join(changes)}
+                      from users u cross join lateral app.doing(u.tenant_id, u.id, u.time_zone) d
+                      where u.tenant_id = %s and u.status <> 'erased' and u.role = 'member'{sql}) x
+                group by key order by key nulls last""",  # noqa: S608 - our own fragments
+            [*(v for each in wanted.changes for v in (each.template, each.scale)), self._tenant_id, *values],
+        )
+        return [_group(row, len(wanted.changes)) for row in rows]
 
     def views(self) -> list[View]:
         rows = self._connection.execute(
@@ -129,6 +163,12 @@ class CohortRepository:
 
 def _json(wanted: SavedFilter) -> Jsonb:
     return Jsonb(wanted.model_dump(mode="json", exclude_none=True))
+
+
+def _group(row: Row, changes: int) -> Group:
+    percents = [Tally(row[f"{name}s"], (int(row[name]),)) for name in ("completion", "adherence")]
+    judged = [Tally(row[f"n{n}"], tuple(row[f"{name}{n}"] for name, _ in _WAYS)) for n in range(changes)]
+    return Group(row["key"], row["people"], (*percents, *judged))
 
 
 def _found(row: Row) -> Found:

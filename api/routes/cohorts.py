@@ -15,6 +15,7 @@ from api.headers import IdempotencyKey, IfMatch, etag
 from api.models import Body
 from api.paging import Cursor, Limit, ListBody, Paging
 from api.routes.members import MemberBody, member_body
+from domain.cohort_groups import CohortQuery, Group, Tally
 from domain.cohorts import Filter, Found, SavedFilter, View
 from domain.services import cohorts
 from infra.database import unit_of_work
@@ -42,6 +43,48 @@ class FoundBody(MemberBody):
 
 class FoundList(ListBody):
     items: list[FoundBody]
+
+
+class CohortQuestion(CohortQuery, Body):
+    """See CohortQuery."""
+
+
+class Mean(BaseModel):
+    """The mean over `people`, those who have a value."""
+
+    suppressed: bool = False
+    people: int | None
+    percent: int | None
+
+
+class ChangeBody(BaseModel):
+    """`people`: with two values to compare. `better` and `worse` by at least the smallest change that matters."""
+
+    template: str
+    scale: str
+    suppressed: bool
+    people: int | None
+    better: int | None
+    same: int | None
+    worse: int | None
+
+
+class GroupBody(BaseModel):
+    """`key` is null for members who have none, and for the total."""
+
+    key: str | None
+    suppressed: bool
+    people: int | None
+    completion: Mean
+    adherence: Mean
+    changes: list[ChangeBody]
+
+
+class CohortBody(BaseModel):
+    """In the order of their keys."""
+
+    groups: list[GroupBody]
+    total: GroupBody
 
 
 class WantedView(Body):
@@ -96,6 +139,41 @@ def query_members(body: Query, user: TenantUser, limit: Limit = 50, cursor: Curs
     with unit_of_work(user) as uow:
         page = uow.cohorts.page(paging.window, body.filter)
     return paging.respond(FoundList, page, [_found(each) for each in page.items])
+
+
+def _mean(tally: Tally | None) -> Mean:
+    if tally is None:
+        return Mean(suppressed=True, people=None, percent=None)
+    return Mean(people=tally.known, percent=round(tally.parts[0] / tally.known) if tally.known else None)
+
+
+def _group(group: Group, query: CohortQuery) -> GroupBody:
+    completion, adherence, *judged = group.tallies or (Tally(0, (0,)),) * 2
+    changes = []
+    for scale, tally in zip(query.changes, judged or [Tally(0, (0, 0, 0))] * len(query.changes), strict=True):
+        better, same, worse = (None, None, None) if tally is None else tally.parts
+        changes.append(
+            ChangeBody(
+                template=scale.template, scale=scale.scale, suppressed=tally is None,
+                people=None if tally is None else tally.known, better=better, same=same, worse=worse,
+            )
+        )  # fmt: skip
+    return GroupBody(
+        key=group.key, suppressed=group.people is None, people=group.people, completion=_mean(completion),
+        adherence=_mean(adherence), changes=changes,
+    )  # fmt: skip
+
+
+@router.post(
+    "/cohorts/query",
+    summary="How groups of members do",
+    responses=responses(400, 401, 403, 413, 415, 422, 429, 503),
+)
+def query_cohorts(body: CohortQuestion, user: TenantUser) -> CohortBody:
+    """Nothing that tells of fewer than five people, by itself or by subtraction."""
+    with unit_of_work(user) as uow:
+        groups, total = cohorts.compare(uow, body)
+    return CohortBody(groups=[_group(each, body) for each in groups], total=_group(total, body))
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from domain.cohort_groups import CohortQuery, Group, told
 from domain.cohorts import MOST_VIEWS, SavedFilter, View
 from domain.errors import TooManyViews
 from domain.ports import UnitOfWork
@@ -17,3 +18,8 @@ def save(uow: UnitOfWork, view_id: UUID, name: str, wanted: SavedFilter, key: st
     made = uow.cohorts.add_view(view_id, name, wanted)
     uow.keys.keep("cohorts.save", key, {"view_id": str(view_id)})
     return made, False
+
+
+def compare(uow: UnitOfWork, wanted: CohortQuery) -> tuple[list[Group], Group]:
+    """The groups and their total, without what would tell of fewer than five people."""
+    return told(uow.cohorts.groups(wanted))

@@ -36,12 +36,13 @@ def emails(answer: Response) -> list[str]:
 
 
 def member(db: Database, tenant: UUID, name: str, **values: Any) -> UUID:
-    row = {"id": uuid4(), "email": f"{name}@x.example", "display_name": name.title(), "role": "member"} | values
+    person_id = uuid4()
+    row = {"id": person_id, "email": f"{name}@x.example", "display_name": name.title(), "role": "member"} | values
     db.rows(
         f"insert into users (tenant_id, {', '.join(row)}) values (%s{', %s' * len(row)})",
         tenant, *row.values(),
     )  # fmt: skip
-    return row["id"]
+    return person_id
 
 
 def attempt(db: Database, tenant: UUID, person: UUID, number: int, value: float | None, **scale: Any) -> UUID:
@@ -139,13 +140,14 @@ def test_pages_follow_each_other_and_a_cursor_is_of_its_filter(
     assert emails(again) == ["m0", "m1"]
     assert "member" not in first.headers["link"].replace("/members/", "")
     assert_problem(ask(api_alone, owner, f"?cursor={first.json()['next']}"), 400, "invalid_cursor")
-    for wrong in (
+    refused: list[dict[str, Any]] = [
         {"role": []},
         {"rule": ["member"]},
         {"adherence_below": 0},
         {"name": ""},
         {"active_since": "2026-01-01T00:00"},
-    ):
+    ]
+    for wrong in refused:
         assert_problem(ask(api_alone, owner, **wrong), 422, "invalid_request")
 
 
@@ -209,7 +211,7 @@ def test_the_database_judges_changes_as_outcomes_do(db: Database, person: Make) 
             before, now, minimal, direction = case
             pair = [
                 ScaleScore(
-                    id="nprs", label={"en": "Pain"}, value=value, direction=direction,  # type: ignore[arg-type]
+                    id="nprs", label={"en": "Pain"}, value=value, direction=direction,
                     minimal_change=None if minimal is None else MinimalChange(source="s", **minimal),
                 )
                 for value in (before, now)
@@ -235,7 +237,7 @@ def test_the_database_judges_changes_as_outcomes_do(db: Database, person: Make) 
 
 
 @pytest.fixture
-def many(db: Database, person: Make) -> Person:
+def many(db: Database, person: Callable[..., Person]) -> Person:
     """10,000 members of ours beside as many of another business, some with programs."""
     owner = person("acme", "business_owner")
     for who in (owner, person("globex", "business_owner")):
@@ -258,7 +260,7 @@ def test_ten_thousand_members_are_two_statements_and_no_scan_over_others(db: Dat
         assert isinstance(cohorts, CohortRepository)
         connection = cohorts._connection
         execute = connection.execute
-        connection.execute = lambda *args: (asked.append(args[0]), execute(*args))[1]  # type: ignore[method-assign,assignment,func-returns-value]
+        connection.execute = lambda *args: (asked.append(args[0]), execute(*args))[1]  # type: ignore[method-assign,func-returns-value]
         times = []
         for _ in range(5):
             began = perf_counter()
@@ -272,3 +274,47 @@ def test_ten_thousand_members_are_two_statements_and_no_scan_over_others(db: Dat
     assert "Seq Scan on" not in plan, plan
     assert "users_joined_idx" in plan, plan
     print(f"a page of 50 among 10,000: p50 {1000 * median(times):.1f} ms; conditions {sql.count(' and ')}")
+
+
+def test_groups_count_our_members_only_and_tell_nothing_of_few(
+    api_alone: TestClient, db: Database, person: Make
+) -> None:
+    owner, other = person("acme", "clinician"), person("globex", "clinician")
+    for n in range(6):
+        who = member(db, owner.tenant_id, f"m{n}")
+        first = attempt(db, owner.tenant_id, who, 1, 8, minimal_change={"absolute": 2, "source": "s"})
+        attempt(db, owner.tenant_id, who, 2, 8 - n, minimal_change={"absolute": 2, "source": "s"})
+        program(db, owner.tenant_id, who, first, {-2: "done", -1: "planned", 5: "planned", 6: "planned"})
+    for n in range(3):
+        member(db, owner.tenant_id, f"new{n}")
+    nprs = {"template": "low-back-pain", "scale": "nprs"}
+
+    def groups(who: Person, **wanted: Any) -> dict[str, Any]:
+        body = {"group_by": "template", "changes": [nprs]} | wanted
+        answer = api_alone.post("/v1/business/cohorts/query", json=body, headers=who.headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    found = groups(owner)
+    assert [(g["key"], g["people"], g["suppressed"]) for g in found["groups"]] == [
+        ("low-back-pain", None, True), (None, None, True),
+    ]  # fmt: skip
+    assert found["total"]["people"] == 9
+    assert found["total"]["completion"]["people"] is None  # of the first group alone
+    for grouped in ("template", "month", "clinician"):
+        [shown] = groups(owner, group_by=grouped, filter={"program_status": ["active"]})["groups"]
+        assert (shown["people"], shown["completion"]["percent"], shown["adherence"]["percent"]) == (6, 25, 50)
+        assert [shown["changes"][0][name] for name in ("people", "better", "same", "worse")] == [6, 4, 2, 0]
+    assert groups(other) | {"total": None} == {"groups": [], "total": None}
+    assert (
+        db.value("select count(*) from audit_log where action = 'cohort.read' and actor_id = %s", owner.context.user_id)
+        == 4
+    )
+    refused = api_alone.post(
+        "/v1/business/cohorts/query", json={"group_by": "month"}, headers=person("acme", "member").headers
+    )
+    assert_problem(refused, 403, "forbidden")
+    naming = {"group_by": "month", "filter": {"email": "m1"}}
+    assert_problem(
+        api_alone.post("/v1/business/cohorts/query", json=naming, headers=owner.headers), 422, "invalid_request"
+    )
