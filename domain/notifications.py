@@ -11,6 +11,7 @@ Kind = Literal[
     "program_to_review",
     "program_rejected",
     "webhook_disabled",
+    "import_finished",
     "program_paused",
     "program_resumed",
     "reassessment_due",
@@ -41,6 +42,7 @@ TEXTS: dict[Kind, tuple[str, str]] = {
         "Less than half of the last two weeks' sessions were done. A new assessment can plan fewer days a week.",
     ),
     "adaptation_to_review": ("A change of a program waits for review", "Accept or decline it before it is made."),
+    "import_finished": ("An import has finished", "Its report says what it did, row by row."),
     "webhook_disabled": (
         "A webhook was disabled",
         "A receiver of webhooks is gone or has failed for days. Mend it, enable it again, and replay what is missing.",
@@ -50,7 +52,7 @@ TEXTS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`subject_type` is `program`, `assessment` or `webhook`; `read_at` is None until its addressee has read it."""
+    """`subject_type` is `program`, `assessment`, `import` or `webhook`; `read_at` is None until its addressee has read it."""
 
     id: UUID
     kind: Kind

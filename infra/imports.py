@@ -20,6 +20,8 @@ _COLUMNS = ", ".join(each.name for each in fields(Import))
 _READ = f"select {_COLUMNS} from imports where tenant_id = %s and id = %s"  # noqa: S608 - our own column names
 _ALL = Listing(f"select {_COLUMNS} from imports where tenant_id = %s", ("id",), descending=True)  # noqa: S608
 
+_TOLD = frozenset({"completed", "failed", "invalid", "undone"})  # ends that nobody was waiting at
+
 
 def _import(row: Record) -> Import:
     return Import(**row | {"options": Options(**row["options"])})
@@ -92,6 +94,13 @@ class ImportRepository(ImportRows):
             (status, error_code, row, self._tenant_id, import_id),
         )
         self.note(status, import_id)
+        if status in _TOLD:
+            self._connection.execute(
+                """select app.notify_user(u.id, 'import_finished', 'import', i.id) from imports i
+                   join users u on u.tenant_id = i.tenant_id and u.id = i.created_by
+                   where i.tenant_id = %s and i.id = %s""",
+                (self._tenant_id, import_id),
+            )
         return self._one(rows)
 
     def slot(self) -> bool:

@@ -58,6 +58,8 @@ def _href(about: Notification) -> str | None:
         return None
     if about.subject_type == "webhook":
         return f"/v1/business/webhooks/{about.subject_id}"
+    if about.subject_type == "import":
+        return f"/v1/imports/{about.subject_id}"
     if about.subject_type == "assessment":
         return f"/v1/assessments/{about.subject_id}/result"
     return f"/v1/programs/{about.subject_id}"
