@@ -62,6 +62,7 @@ NO_RECORDS = {
     "version": ("1.0.0", "1.1.0"),
     "code": ("not_found",),
     "request_id": ("the-same-request",),
+    "external_id": ("M-1",),
 }
 
 
