@@ -169,8 +169,7 @@ end $$;
 
 CLAIM = """
 -- Whether the tenant has its share of the workers while another tenant waits. Workers: as many as were seen at work
--- lately, or hold a job now. Where its share is a single worker or less, that worker may have the other one's message
--- behind its own: then it lets who has less in flight go first, for two seconds at most.
+-- lately, or hold a job now.
 create function app.over_share(p_tenant uuid, p_stage text, p_share double precision, p_cap integer) returns boolean
 language plpgsql volatile set search_path = pg_catalog, public as $$
 declare
@@ -180,14 +179,6 @@ begin
     if p_share >= 1 then return false; end if;
     v_slots := greatest((select count(*) + 1 from jobs where lease_until is not null and lease_until > clock_timestamp()),
                         (select max(workers) from stage_pace));
-    if p_share * v_slots < 2 and exists (
-            select from jobs where not held and status in ('queued', 'running') and tenant_id <> p_tenant
-                and lease_until is null and coalesce(published_at, hold_until) > clock_timestamp() - interval '2 seconds'
-            group by tenant_id
-            having count(*) < (select count(*) from jobs where not held and status in ('queued', 'running')
-                and tenant_id = p_tenant and coalesce(published_at, hold_until) is not null)) then
-        return true;
-    end if;
     if v_mine = 0 then return false; end if;
     if p_cap is not null
             and (select count(*) from jobs where tenant_id = p_tenant and stage = p_stage and lease_until > clock_timestamp())
