@@ -26,8 +26,9 @@ from tests.wire import Side, Wire
 Make = Callable[..., Any]
 NAME = "Zebedee Quixworth"
 NOTE = "plover-marker in an answer"
-# Rows with the id of somebody who has been erased: what was done, and an id that means nobody.
-STAY = {"users", "jobs", "audit_log"}
+# Rows with the id of somebody who has been erased: what was done, and an id that means nobody. A business's import says
+# who started it; its rows, which hold the person's own cells, go.
+STAY = {"users", "jobs", "audit_log", "imports"}
 
 
 def erase(api: TestClient, who: Person) -> Any:

@@ -113,7 +113,7 @@ def test_a_list_of_a_hundred_goes_out_and_the_same_key_sends_it_once(
     owner, crowd = person("acme", "business_owner"), [new_email() for _ in range(100)]
     first = invite(api, owner, *crowd, key="crowd")
     assert outcomes(first) == ["invited"] * 100
-    assert db.value("select count(*) from jobs where published_at is null") == 0
+    assert db.value("select count(*) from jobs where published_at is null and not held") == 0
     with nothing_changes(db):
         again = invite(api, owner, *crowd, key="crowd")
         assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
