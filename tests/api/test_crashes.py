@@ -46,7 +46,7 @@ def wire(db: Database) -> Wire:
         yield made
 
 
-@pytest.mark.parametrize("fault", ["kill", "cut"])
+@pytest.mark.parametrize("fault", ["kill", pytest.param("cut", marks=pytest.mark.long)])
 @pytest.mark.parametrize(("statement", "side"), POINTS)
 def test_a_submit_is_repeated_after_a_fault(
     statement: bytes, side: Side, fault: str, tmp_path: Path, db: Database, queues: dict[str, str],
