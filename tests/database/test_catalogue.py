@@ -265,7 +265,11 @@ def test_what_each_role_may_touch(db: Database) -> None:
         assert {p for t, p in held["ffp_app"] if t == table} == {"SELECT", "INSERT"}
     # An exercise that hurts too much, with nothing easier in its place, is left out of the sessions to come.
     # A filter under a name is nobody's record.
-    assert {t for t, p in held["ffp_app"] if p == "DELETE"} == {"idempotency_keys", "prescribed_exercises", "member_views"}
+    assert {t for t, p in held["ffp_app"] if p == "DELETE"} == {
+        "idempotency_keys",
+        "prescribed_exercises",
+        "member_views",
+    }
     assert not [t for t, p in held["ffp_app"] if p in {"TRUNCATE", "REFERENCES", "TRIGGER"}]
     columns = db.rows(
         """select column_name, privilege_type from information_schema.column_privileges

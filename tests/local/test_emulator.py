@@ -27,7 +27,9 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 def test_queues_have_their_redrive_and_are_found_again(emulator: Emulator):
     client = clients.sqs(emulator.url)
     urls = ensure_queues(client, emulator.url, visibility_s=30)
-    work = {name + tail for name in ("scoring", "generation", "bulk", "notifications", "media") for tail in ("", "-dlq")}
+    work = {
+        name + tail for name in ("scoring", "generation", "bulk", "notifications", "media") for tail in ("", "-dlq")
+    }
     assert set(urls) == work | {"webhooks", "webhook_results"}
     attributes = client.get_queue_attributes(QueueUrl=urls["scoring"], AttributeNames=["All"])["Attributes"]
     redrive = json.loads(attributes["RedrivePolicy"])
