@@ -52,7 +52,7 @@ TEXTS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`subject_type` is `program`, `assessment`, `import` or `webhook`; `read_at` is None until its addressee has read it."""
+    """`subject_type` is `program`, `assessment`, `import` or `webhook`; `read_at` is None until it has been read."""
 
     id: UUID
     kind: Kind

@@ -134,7 +134,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "get_member_export": OWNERS,
     "download_member_export": OWNERS,
     "restore_member": OWNING_ROLES,
-    # imports
+    # Imports: whoever cares for the others.
     "create_import": CARE_ROLES,
     "list_imports": CARE_ROLES,
     "get_import_template": CARE_ROLES,

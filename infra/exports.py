@@ -73,7 +73,10 @@ SECTIONS: dict[str, Listing] = {
         "x.video_id",
     ),
     "session_events": _of_person(
-        "x.session_id, x.id, x.at, x.received_at, x.type, x.position, x.body", "session_events x", "x.session_id", "x.id"
+        "x.session_id, x.id, x.at, x.received_at, x.type, x.position, x.body",
+        "session_events x",
+        "x.session_id",
+        "x.id",
     ),
     "exercise_results": _of_person(
         """x.session_id, x.position, x.exercise, x.status, x.sets, x.reps, x.seconds, x.pain_during, x.pain_after_24h,
