@@ -6,7 +6,7 @@ the image begins with a title and a description in words. No text is smaller tha
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from xml.sax.saxutils import escape
+from html import escape
 
 from domain.outcomes.records import Instrument, Outcomes, Point, Week
 from domain.outcomes.trends import matters
