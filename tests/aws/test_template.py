@@ -37,6 +37,7 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/auth/confirm"),
     ("post", "/v1/auth/resend"),
     ("post", "/v1/auth/forgot"),
+    ("get", "/v1/feeds/{token}.ics"),  # a calendar signs in nowhere: the address is the secret
     ("post", "/v1/auth/reset"),
     ("get", "/v1/errors/{code}"),
     ("post", "/v1/erasures/cancel"),

@@ -21,7 +21,7 @@ PLAIN = {
     "uuid": "gen_random_uuid()", "text": "'x'", "boolean": "true", "jsonb": "'{}'", "date": "current_date",
     "timestamp with time zone": "now()", "bytea": "'x'", "integer": "1", "bigint": "1", "numeric": "1",
     "double precision": "1", "smallint": "1", "text[]": "'{x}'", "uuid[]": "'{}'", "inet": "'127.0.0.1'",
-    "interval": "'1 s'",
+    "interval": "'1 s'", "time without time zone": "'08:00'",
 }  # fmt: skip
 # Of no use to whoever looks: a policy shows them by their state, so the row is given the one that is shown.
 STATES = {"programs": {"status": "active"}}
