@@ -72,6 +72,7 @@ def validate(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> tuple[Import, J
     if found.status == "validating":
         return found, None
     _in_state(found, "validate")
+    uow.imports.note("uploaded", import_id)
     found = uow.imports.change(import_id, status="validating")
     return found, uow.jobs.enqueue(new_id(), CHECK, found.created_by, import_id)
 
