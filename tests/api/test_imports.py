@@ -292,6 +292,12 @@ def test_a_file_that_changes_after_it_was_looked_at(
     assert db.value("select count(*) from invitations") == 0
 
 
+def on_record(db: Database, who: Person) -> set[str]:
+    """What this person did with imports."""
+    rows = db.rows("select action from audit_log where subject_type = 'import' and actor_id = %s", who.context.user_id)
+    return {row["action"].removeprefix("import.") for row in rows}
+
+
 def test_pause_resume_wait_cancel(begin: Make, step: Make, get: Make, work: Make, person: Make, db: Database) -> None:
     owner = person("acme", "business_owner")
     first, second = (begin(owner, f"email\n{name}@acme.example\n") for name in ("one", "two"))
@@ -309,6 +315,7 @@ def test_pause_resume_wait_cancel(begin: Make, step: Make, get: Make, work: Make
     assert get(owner, first)["status"] == "completed"
     assert db.rows("select email from invitations") == [{"email": "one@acme.example"}]
     assert db.value("select count(*) from jobs where kind like 'import%%' and status <> 'succeeded'") == 0
+    assert {"confirmed", "paused", "resumed", "canceled"} <= on_record(db, owner)
 
 
 def test_add_update_and_undo_of_members(
@@ -337,6 +344,7 @@ def test_add_update_and_undo_of_members(
     assert db.rows("select display_name, external_id from users where id = %s", known.context.user_id) == [
         {"display_name": "Old", "external_id": None}
     ]
+    assert "undone" in on_record(db, owner)
 
 
 def test_programs_are_archived_assigned_and_made_anew_and_taken_back(
@@ -362,6 +370,7 @@ def test_programs_are_archived_assigned_and_made_anew_and_taken_back(
     anew = order("regenerate")
     assert states() == ["archived", "active"]
     assert db.value("select count(*) from submissions") == 2
+    assert "retried" in on_record(db, owner)
     for each, after in ((anew, ["active", "archived"]), (archived, ["active", "archived"])):
         assert step(owner, each["id"], "undo", get(owner, each["id"])["revision"]).status_code == 200
         work()
