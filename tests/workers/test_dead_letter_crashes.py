@@ -28,7 +28,7 @@ REPLAYER = ["-c", "import threading; from workers import replays; replays.run(th
 
 # What each process asks, in order: of PostgreSQL, and of SQS by the name of the call.
 TAKING = ["AmazonSQS.ReceiveMessage", "app.take_dead_letter", "AmazonSQS.DeleteMessage"]
-REPLAYING = ["app.replay_step", "AmazonSQS.SendMessageBatch", "update jobs set published_at"]
+REPLAYING = ["app.replay_step", "AmazonSQS.SendMessageBatch", "update jobs j set published_at"]
 SAMPLE = {
     ("app.take_dead_letter", "after"), ("AmazonSQS.DeleteMessage", "before"), ("AmazonSQS.DeleteMessage", "after"),
     ("app.replay_step", "after"), ("AmazonSQS.SendMessageBatch", "before"), ("AmazonSQS.SendMessageBatch", "after"),
