@@ -209,7 +209,8 @@ def test_a_referral_a_wrong_password_and_a_throttled_tenant_are_counted(
     work()
     assert [name for name, _, _ in recorded].count("referrals") == 1
     db.rows("update tenants set requests_per_minute = 1")
-    assert {api.get("/v1/jobs/x", headers=member.headers).status_code for _ in range(3)} == {404, 429}
+    # What was asked for before counts too: the first of these may be refused already.
+    assert [api.get("/v1/jobs/x", headers=member.headers).status_code for _ in range(2)][-1] == 429
     assert "throttled" in [name for name, _, _ in recorded]
     accounts.use(monkeypatch, accounts.pool_environment(ensure_pool(accounts.cognito())))
     login = api.post("/v1/auth/login", json={"email": "nobody@acme.example", "password": "not this one"})
