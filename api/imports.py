@@ -132,7 +132,7 @@ class ImportBody(BaseModel):
 
 
 class ImportDetail(ImportBody):
-    """With the first rows of every outcome."""
+    """With the first rows of every outcome, once there is a report and while nothing is being worked on."""
 
     sample: list[RowBody]
 

@@ -64,7 +64,8 @@ class ImportRows:
         return _LISTED.page(self._connection, (self._tenant_id, import_id, status), window, _row)
 
     def sample(self, import_id: UUID, number: int = 5) -> list[Row]:
-        """The first of each kind of outcome."""
+        """The first of each kind of outcome. On record, as any read of rows."""
+        audit.record(self._connection, "import.rows_read", "import", import_id, None)
         rows = self._connection.execute(
             f"""select {_ROW} from (select *, row_number() over (partition by status, action order by number) as place
                     from import_rows where tenant_id = %s and import_id = %s) r

@@ -93,12 +93,12 @@ def list_imports(user: TenantUser, limit: Limit = 50, cursor: Cursor = None) -> 
     responses=responses(401, 403, 404, 429, 503) | {304: {"description": "Not changed since the given ETag"}},
 )
 def get_import(import_id: UUID, user: TenantUser, known: IfNoneMatch) -> Response:
-    """Its report, its progress, and a sample of its rows."""
+    """Its report, its progress, and a sample of its rows; none while they are being worked on, for who follows that."""
     with unit_of_work(user) as uow:
         found = uow.imports.read(import_id)
         if unchanged(known, found.revision):
             return Response(status_code=304, headers=headers_of(found))
-        sample = uow.imports.sample(import_id) if found.validated_at is not None else []
+        sample = uow.imports.sample(import_id) if found.validated_at is not None and _settled(found) else []
     rows = [row_body(found.columns, each) for each in sample]
     body = ImportDetail.model_validate(fields_of(found) | {"sample": rows})
     return Response(body.model_dump_json(), 200, headers_of(found), "application/json")

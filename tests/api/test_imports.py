@@ -490,3 +490,37 @@ def test_an_empty_table_to_fill_in(api: TestClient, person: Make) -> None:
     [header] = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
     assert header[:2] == ["external_id", "email"]
     assert {"nprs_now", "psfs.1.activity", "psfs.3.score"} <= set(header)
+
+
+def test_a_sample_that_is_sent_is_on_record(
+    api: TestClient, person: Make, begin: Make, step: Make, work: Make, db: Database
+) -> None:
+    owner, clinician = person("acme", "business_owner"), person("acme", "clinician")
+    found = begin(owner, "email\nana@acme.example\nnobody\n")
+    path = f"/v1/imports/{found}"
+
+    def looked(headers: dict[str, str]) -> list[dict[str, Any]]:
+        return db.rows(
+            "select actor_id from audit_log where action = 'import.rows_read' and subject_id = %s and request_id = %s",
+            found, headers["X-Request-ID"],
+        )  # fmt: skip
+
+    def asked(**more: str) -> tuple[Response, dict[str, str]]:
+        headers = clinician.headers | {"X-Request-ID": uuid4().hex} | more
+        return api.get(path, headers=headers), headers
+
+    answer, headers = asked()
+    assert (answer.json()["status"], answer.json()["sample"], looked(headers)) == ("validating", [], [])
+    work()
+    answer, headers = asked()
+    assert len(answer.json()["sample"]) == 2
+    assert looked(headers) == [{"actor_id": clinician.context.user_id}]
+    unchanged, headers = asked(**{"If-None-Match": answer.headers["etag"]})
+    assert (unchanged.status_code, looked(headers)) == (304, [])
+    # Who follows a run asks every second: the rows are there when it has ended.
+    assert step(owner, found, "confirm", answer.json()["revision"]).status_code == 200
+    answer, headers = asked()
+    assert (answer.json()["status"], answer.json()["sample"], looked(headers)) == ("running", [], [])
+    work()
+    answer, headers = asked()
+    assert (answer.json()["status"], len(answer.json()["sample"]), len(looked(headers))) == ("completed", 2, 1)
