@@ -30,7 +30,7 @@ SECTIONS: dict[str, Listing] = {
     "consents": _of_person("x.id, x.document, x.version, x.given, x.at, x.request_id", "consents x", "x.id"),
     "assessments": _of_person(
         """x.id, t.slug as template_id, t.version as template_version, x.status, x.answers, x.revision, x.created_at,
-           x.updated_at, x.submitted_at""",
+           x.updated_at, x.submitted_at, x.assigned_at""",
         "assessments x join templates t on t.id = x.template_id",
         "x.id",
     ),
@@ -104,6 +104,11 @@ SECTIONS: dict[str, Listing] = {
         "x.import_id, x.number, x.cells, x.action, x.status, x.result_type, x.result_id, x.created_at",
         "import_rows x",
         "x.import_id", "x.number",
+    ),
+    "bulk_actions": _of_person(
+        """x.action_id, a.action, x.number, x.status, x.code, x.result_type, x.result_id, x.created_at""",
+        "bulk_action_members x left join bulk_actions a on a.tenant_id = x.tenant_id and a.id = x.action_id",
+        "x.action_id", "x.number",
     ),
     "notifications": _of_person(
         "x.id, x.kind, x.subject_type, x.subject_id, x.created_at, x.read_at", "notifications x", "x.id"

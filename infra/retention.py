@@ -22,8 +22,12 @@ _EXPIRED = {
 # Not a setting: what people uploaded is theirs to keep, and the policy says so as well.
 _UPLOADED = """delete from import_rows where (tenant_id, import_id, number) in (
     select tenant_id, import_id, number from import_rows where created_at < now() - interval '30 days' limit %s)"""
-# Nor these: a report's file is gone from its bucket by then, and nobody is reminded of what is two months ago.
+# Nor these: of whom a bulk action was is as long ago as an import's rows; a report's file is gone from its bucket by
+# then, and nobody is reminded of what is two months ago.
 _OVER = {
+    "bulk_action_members": """delete from bulk_action_members where (tenant_id, action_id, number) in (
+        select tenant_id, action_id, number from bulk_action_members
+        where created_at < now() - interval '30 days' limit %s)""",
     "reports": """delete from reports where (tenant_id, id) in (
         select tenant_id, id from reports where expires_at < now() limit %s)""",
     "reminders": """delete from reminders where (tenant_id, user_id, kind, on_day) in (

@@ -221,7 +221,7 @@ assessments = _table(
     "assessments", _id("tenant_id", key=True), _id("id", key=True), _id("user_id"),
     Column("template_id", Uuid, ForeignKey("templates.id"), nullable=False), _text("status", default="draft"),
     _json("answers", "{}"), _int("revision", default=1), _at("created_at"), _at("updated_at"),
-    _at("submitted_at", null=True), _in_tenant(["user_id"], "users", ["id"]),
+    _at("submitted_at", null=True), _at("assigned_at", null=True), _in_tenant(["user_id"], "users", ["id"]),
     Index("assessments_open_key", "tenant_id", "user_id", "template_id", unique=True,
           postgresql_where=text("status = 'draft'")),
     Index("assessments_user_idx", "tenant_id", "user_id", text("id desc")),
@@ -500,6 +500,24 @@ import_rows = _table(
     _in_tenant(["import_id"], "imports", ["id"]),
     Index("import_rows_user_idx", "tenant_id", "user_id", postgresql_where=text("user_id is not null")),
     Index("import_rows_created_idx", "created_at", postgresql_using="brin"),
+)  # fmt: skip
+
+bulk_actions = _table(
+    "bulk_actions", Column("tenant_id", Uuid, ForeignKey("tenants.id"), primary_key=True), _id("id", key=True),
+    _id("created_by"), _text("action"), _json("filter"), _json("narrowed", "[]"), _json("options", "{}"),
+    _text("status"), _int("revision", default=1), _int("to_do"), _int("position", default=0), _int("done", default=0),
+    _int("skipped", default=0), _int("failed", default=0), _at("run_started_at", null=True),
+    _int("run_base", default=0), _text("error_code", null=True), _text("correlation_id"), _at("created_at"),
+    _at("updated_at"), _at("finished_at", null=True), _in_tenant(["created_by"], "users", ["id"]),
+    Index("bulk_actions_running_key", "tenant_id", unique=True, postgresql_where=text("status = 'running'")),
+)  # fmt: skip
+
+bulk_action_members = _table(
+    "bulk_action_members", _id("tenant_id", key=True), _id("action_id", key=True), _int("number", key=True),
+    _id("user_id"), _text("status", default="pending"), _text("code", null=True), _text("result_type", null=True),
+    _id("result_id", null=True), _at("created_at"), _in_tenant(["action_id"], "bulk_actions", ["id"]),
+    _in_tenant(["user_id"], "users", ["id"]), Index("bulk_action_members_user_idx", "tenant_id", "user_id"),
+    Index("bulk_action_members_created_idx", "created_at", postgresql_using="brin"),
 )  # fmt: skip
 
 videos = _table(

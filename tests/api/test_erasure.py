@@ -28,7 +28,7 @@ NAME = "Zebedee Quixworth"
 NOTE = "plover-marker in an answer"
 # Rows with the id of somebody who has been erased: what was done, and an id that means nobody. A business's import says
 # who started it; its rows, which hold the person's own cells, go.
-STAY = {"users", "jobs", "audit_log", "imports"}
+STAY = {"users", "jobs", "audit_log", "imports", "bulk_actions"}
 
 
 def erase(api: TestClient, who: Person) -> Any:
@@ -209,6 +209,16 @@ def records(api: TestClient, submit: Make, start: Make, work: Make, db: Database
                 who.tenant_id, who.context.user_id, who.context.user_id,
                 who.context.user_id if column == "user_id" else who.email, who.email, NAME,
             )  # fmt: skip
+        db.rows(
+            """with made as (
+                   insert into bulk_actions (tenant_id, id, created_by, action, filter, status, to_do, correlation_id)
+                   select tenant_id, gen_random_uuid(), (select id from users u where u.tenant_id = %s
+                       order by u.id = %s limit 1), 'archive', '{}', 'completed', 1, '' from users where id = %s
+                   returning tenant_id, id)
+               insert into bulk_action_members (tenant_id, action_id, number, user_id, status)
+               select tenant_id, id, 1, %s, 'done' from made""",
+            who.tenant_id, who.context.user_id, who.context.user_id, who.context.user_id,
+        )  # fmt: skip
         db.rows(
             """insert into identity.registrations (email, attempt_id, key, body_hash, kind, display_name, tenant_name,
                    tenant_id, user_id) values (%s, gen_random_uuid(), 'k', 'h', 'business', %s, 'acme', %s, %s)""",
@@ -560,16 +570,19 @@ def test_what_is_kept_long_enough_goes(api: TestClient, person: Make, records: M
         """select count(*) from attempts a join jobs j on j.id = a.job_id where j.status not in ('succeeded', 'failed', 'canceled')"""
     )
     db.rows("update reminders set created_at = now() - interval '61 days'")
-    counts = {t: db.value(f"select count(*) from {t}") for t in ("notifications", "emails", "attempts", "reminders")}
+    db.rows("update bulk_action_members set created_at = now() - interval '31 days'")
+    over = ("notifications", "emails", "attempts", "reminders", "bulk_action_members")
+    counts = {t: db.value(f"select count(*) from {t}") for t in over}
     assert all(counts.values())
     pruned = retention.prune(keep, most=1)
     assert pruned == {
-        "notifications": 1, "emails": 1, "attempts": 1, "exports": 0, "import_rows": 0, "reports": 0, "reminders": 1,
+        "notifications": 1, "emails": 1, "attempts": 1, "exports": 0, "import_rows": 0, "bulk_action_members": 1,
+        "reports": 0, "reminders": 1,
     }  # fmt: skip
     while any(retention.prune(keep).values()):
         pass
     assert {t: db.value(f"select count(*) from {t}") for t in counts} == {
-        "notifications": 0, "emails": 0, "attempts": kept, "reminders": 0,
+        "notifications": 0, "emails": 0, "attempts": kept, "reminders": 0, "bulk_action_members": 0,
     }  # fmt: skip
 
 
@@ -579,7 +592,7 @@ def test_the_relay_s_role_deletes_nothing_before_its_time(
     records(person("acme"))
     db.rows("update notifications set read_at = now() - interval '29 days'")
     with psycopg.connect(db.relay_url, autocommit=True) as connection:
-        for table in ("notifications", "emails", "attempts", "exports", "reports", "reminders"):
+        for table in ("notifications", "emails", "attempts", "exports", "reports", "reminders", "bulk_action_members"):
             before = db.value(f"select count(*) from {table}")
             assert before
             assert connection.execute(f"delete from {table}").rowcount == 0

@@ -133,6 +133,7 @@ def test_only_the_relay_the_operators_and_the_owner_have_wider_policies(db: Data
         "audit_log_ops": ["ffp_ops"],
         "audit_log_owner": ["ffp_owner"],
         "audit_unsealed_owner": ["ffp_owner"],
+        "bulk_action_members_expire": ["ffp_relay"],
         "dead_letter_events_ops": ["ffp_ops"],
         "dead_letter_events_owner": ["ffp_owner"],
         "dead_letter_messages_ops": ["ffp_ops"],
@@ -257,7 +258,7 @@ def test_what_each_role_may_touch(db: Database) -> None:
     # What retention takes away, and nothing that is not past its time: see the policies `..._expire`.
     assert held["ffp_relay"] == {
         *((table, "DELETE") for table in ("idempotency_keys", "notifications", "emails", "attempts", "exports")),
-        *((table, "DELETE") for table in ("import_rows", "reports", "reminders")),
+        *((table, "DELETE") for table in ("import_rows", "bulk_action_members", "reports", "reminders")),
         ("limits", "SELECT"),
         *(("stage_pace", right) for right in ("SELECT", "INSERT", "UPDATE")),
     }
