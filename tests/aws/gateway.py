@@ -16,6 +16,7 @@ from api.app import create_app
 from api.errors import PROBLEMS, STATUS_OF, title_of
 from api.middleware import SECURITY
 from domain.errors import Unavailable
+from tests.aws import shapes
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 # One of these is enough: what Cognito puts into the access token of who signs in with a password, and what its pages
@@ -25,6 +26,7 @@ _BLOCK = re.compile(
     r"(?<=# Generated: python -m tests.aws.gateway\n).*?(?=^ *# Generated up to here\n)", re.DOTALL | re.MULTILINE
 )
 _ORIGIN = {"Fn::Sub": "'${WebOrigin}'"}  # one: what API Gateway answers by itself cannot depend on who asks
+VALIDATOR = "shapes"
 # API Gateway writes constants in single quotes and knows none inside: of our policy, the directive that needs none.
 _SECURITY = SECURITY | {"Content-Security-Policy": "sandbox"}
 _INDENT = " " * 8
@@ -39,12 +41,17 @@ def definition() -> dict[str, Any]:
     return {
         "openapi": "3.0.1",  # API Gateway reads no 3.1
         "info": {"title": app.title, "version": app.version},
+        "x-amazon-apigateway-request-validators": {
+            VALIDATOR: {"validateRequestParameters": True, "validateRequestBody": True}
+        },
+        "x-amazon-apigateway-request-validator": VALIDATOR,
         "paths": {
-            path: {method: _operation(operation) for method, operation in operations.items()}
+            resource(path): {method: _operation(operation) for method, operation in operations.items()}
             | {"options": _preflight(operations)}
             for path, operations in ours["paths"].items()
         },
         "components": {
+            "schemas": shapes.models(ours),
             "securitySchemes": {
                 "AccessToken": {
                     "type": "apiKey",
@@ -56,17 +63,26 @@ def definition() -> dict[str, Any]:
                         "providerARNs": [{"Fn::Sub": _USER_POOL}],
                     },
                 }
-            }
+            },
         },
         "x-amazon-apigateway-gateway-responses": _gateway_responses(),
     }
 
 
+def resource(path: str) -> str:
+    """The application's path as API Gateway can have it: a parameter is a whole segment, so `{token}.ics` is `{token}`.
+    The application is handed the path as it came.
+    """
+    return re.sub(r"(?<=/)[^/{]*(\{\w+\})[^/]*", r"\1", path)
+
+
 def _operation(ours: dict[str, Any]) -> dict[str, Any]:
+    body = shapes.body(ours)
     success = next(status for status in ours["responses"] if status.startswith("2"))
     return {
         "operationId": ours["operationId"],
-        "parameters": _in_path(ours),
+        "parameters": _in(ours, "path", "query"),
+        **({"requestBody": body} if body else {}),
         "security": [{"AccessToken": list(SCOPES)}] if ours.get("security") else [],
         "responses": {success: {"description": ours["responses"][success]["description"]}},
         "x-amazon-apigateway-integration": {
@@ -78,19 +94,22 @@ def _operation(ours: dict[str, Any]) -> dict[str, Any]:
 
 
 def _preflight(operations: dict[str, Any]) -> dict[str, Any]:
-    """What a browser asks before it calls from the web application: API Gateway answers by itself, nothing starts."""
+    """What a browser asks before it calls from the web application: API Gateway answers by itself, nothing starts.
+
+    Nobody sees this answer, so it has none of the headers that say what a page may do with one: there are 150 of it, and
+    the template has an end.
+    """
     headers = {
         "Access-Control-Allow-Methods": cors.METHODS,
         "Access-Control-Allow-Headers": cors.REQUEST_HEADERS,
         "Access-Control-Max-Age": str(cors.MAX_AGE_S),
         "Vary": "Origin",
-        **_SECURITY,
     }
     names = ["Access-Control-Allow-Origin", *headers]
     given = {"method.response.header.Access-Control-Allow-Origin": _ORIGIN}
     given |= {f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()}
     return {
-        "parameters": _in_path(next(iter(operations.values()))),
+        "parameters": _in(next(iter(operations.values())), "path"),
         "security": [],
         "responses": {
             "204": {
@@ -106,11 +125,14 @@ def _preflight(operations: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _in_path(ours: dict[str, Any]) -> list[dict[str, Any]]:
+def _in(ours: dict[str, Any], *places: str) -> list[dict[str, Any]]:
+    """What a request cannot be without. Of a header the application itself says that it is missing, with a code that
+    is that header's.
+    """
     return [
-        {"name": parameter["name"], "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": parameter["name"], "in": parameter["in"], "required": True, "schema": {"type": "string"}}
         for parameter in ours.get("parameters", [])
-        if parameter["in"] == "path"
+        if parameter["in"] in places and parameter.get("required")
     ]
 
 
@@ -125,10 +147,24 @@ def _gateway_responses() -> dict[str, Any]:
         ),
         # API Gateway's name for a path it does not know, or a known one with another method.
         "MISSING_AUTHENTICATION_TOKEN": _problem("no_such_route", *PROBLEMS["no_such_route"]),
+        # It knows no place of what is wrong, and its own words for it have quotes that would break the JSON.
+        "BAD_REQUEST_BODY": _problem(
+            "invalid_request",
+            *_invalid(
+                "The body is not JSON, or has not the shape that the"
+                " operation's schema gives: something is missing, or of another type."
+            ),
+        ),
+        "BAD_REQUEST_PARAMETERS": _problem("invalid_request", *_invalid("A parameter of the query is missing.")),
         "REQUEST_TOO_LARGE": _problem("body_too_large", *PROBLEMS["body_too_large"]),
         # The function is at its concurrency, was too slow or is gone: all are worth another try.
         "DEFAULT_5XX": _problem(Unavailable.code, *busy, Retry_After="1"),
     }
+
+
+def _invalid(detail: str) -> tuple[int, str, str]:
+    status, title, _ = PROBLEMS["invalid_request"]
+    return status, title, detail
 
 
 def _problem(code: str, status: int, title: str, detail: str, **headers: str) -> dict[str, Any]:
