@@ -17,21 +17,18 @@ from domain.imports.limits import MOST_ROWS, STAGED_AT_ONCE
 from domain.imports.model import Import, Row
 from domain.imports.reading import Read
 from domain.jobs import Job, LeaseLost, Transient, message_for
-from domain.programs.milp import solve_week
 from domain.records import Claim
 from domain.services import import_records, import_runs
-from domain.services.import_records import Candidate, Plans, Ready, Templates
+from domain.services.import_records import Templates
 from domain.tenancy import worker_context
 from infra import archives, content, files, settings, sheets
 from infra.ids import new_id
 from infra.publishing import publish_committed
 from infra.units import UnitOfWork
+from workers import plans
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 _BUDGET_S = 20.0  # after which a job leaves the rest to the next one; well within the lease
-_MOST_PLANS = 500  # about 60 kB each
-# Plans that this process has checked, by the hash of their spec: they are of nobody.
-_plans: Plans = {}
 
 
 def check(begin: Open, claim: Claim) -> bool:
@@ -132,12 +129,12 @@ def _chunk(begin: Open, claim: Claim, found: Import) -> Job | None:
     candidates = import_records.candidates(
         given, prepared.templates, content.load_red_flags(), content.load_library(), claim.settings
     )
-    ready, left = _worked_out(begin, job, found, candidates)
+    ready, left = plans.worked_out(begin, job, candidates, all_of_them=found.mode == "atomic")
     ordered = [pair for pair in prepared.pairs if pair[0].values.get("action") in {"assign", "archive"}]
     first_left = left[0].row.number if left else None
     with begin() as uow:
         uow.imports.read(found.id)
-        done = import_records.store(uow, found, prepared.actor, ready, worker_name())
+        done = import_records.store(uow, import_records.source_of(found), prepared.actor, ready, worker_name())
         done += import_records.order(uow, found, prepared.actor, _before(ordered, first_left))
         done += [row for row in ended if first_left is None or row.number < first_left]
         return import_runs.checkpoint(uow, job, found, sorted(done, key=lambda row: row.number), new_id)
@@ -145,34 +142,6 @@ def _chunk(begin: Open, claim: Claim, found: Import) -> Job | None:
 
 def _before(pairs: list[tuple[Read, Row]], number: int | None) -> list[tuple[Read, Row]]:
     return [pair for pair in pairs if number is None or pair[1].number < number]
-
-
-def _worked_out(
-    begin: Open, job: Job, found: Import, candidates: list[Candidate]
-) -> tuple[list[Ready], list[Candidate]]:
-    """With their programs; and those that this job leaves to the next one, since new specs take their time to solve.
-
-    All or nothing leaves none: what has been solved is kept on the way, so that another attempt does not begin anew.
-    """
-    if len(_plans) > _MOST_PLANS:
-        _plans.clear()
-    unknown = import_records.unknown_specs(candidates, _plans)
-    stored: dict[str, dict[str, Any]] = {}
-    if unknown:
-        with begin() as uow:
-            stored = uow.import_effects.solved(unknown)
-    made: list[Ready] = []
-    until, kept = monotonic() + _BUDGET_S, 0
-    for place, candidate in enumerate(candidates):
-        if monotonic() > until:
-            if found.mode != "atomic":
-                return made, candidates[place:]
-            with begin() as uow:
-                uow.import_effects.keep_plans([p for each in made[kept:] if (p := each.values["plan"])])
-                uow.imports.hold(job, settings.lease_s())
-            until, kept = monotonic() + _BUDGET_S, len(made)
-        made.append(import_records.ready(candidate, _plans, stored, content.load_library(), solve_week, new_id))
-    return made, []
 
 
 def collect(begin: Open, claim: Claim) -> bool:

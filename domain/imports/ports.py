@@ -5,43 +5,19 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from domain.bulk_runs import Runs
 from domain.imports.model import Import, Row, Status
 from domain.imports.people import Newcomer
 from domain.imports.planning import Known
-from domain.jobs import Job
 from domain.pages import Page, Window
 
 
-class Imports(Protocol):
+class Imports(Runs[Import], Protocol):
     def add(self, new: Mapping[str, Any]) -> Import: ...
-
-    def note(self, what: str, import_id: UUID) -> None:
-        """In the audit log."""
-        ...
-
-    def page(self, window: Window) -> Page[Import]: ...
-
-    def read(self, import_id: UUID | None) -> Import: ...
-
-    def locked(self, import_id: UUID | None) -> Import:
-        """Nobody else changes it before this unit ends."""
-        ...
-
-    def change(self, import_id: UUID, **values: Any) -> Import: ...
 
     def confirm(self, import_id: UUID, to_do: int) -> Import: ...
 
-    def begin_run(self, import_id: UUID, status: Status, base: int) -> Import: ...
-
     def end(self, import_id: UUID, status: Status, error_code: str | None = None, row: int | None = None) -> Import: ...
-
-    def slot(self) -> bool:
-        """Whether no import of the tenant runs. Nobody else finds that out before this unit ends."""
-        ...
-
-    def next_waiting(self) -> Import | None: ...
-
-    def has_results(self, import_id: UUID, days: int) -> bool: ...
 
     def stage(self, found: Import, rows: Sequence[Row], columns: Sequence[str], file: Mapping[str, Any]) -> Import:
         """Keep these rows after those that are there. Raises LeaseLost."""
@@ -71,10 +47,6 @@ class Imports(Protocol):
 
     def advance(self, found: Import, rows: Sequence[Row]) -> Import:
         """The checkpoint of a chunk. Raises LeaseLost: then nothing of it may be committed."""
-        ...
-
-    def hold(self, job: Job, lease_s: float) -> None:
-        """More time for this attempt. Raises LeaseLost."""
         ...
 
     def known(self, external_ids: Sequence[str], emails: Sequence[str], slugs: Sequence[str] | None) -> Known: ...

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from domain.imports.model import Import
 
@@ -19,15 +20,31 @@ class Progress:
     estimate_s: float | None
 
 
+class Paced(Protocol):
+    """`run_base` is how much was done with when the present run began."""
+
+    @property
+    def run_base(self) -> int: ...
+    @property
+    def run_started_at(self) -> datetime | None: ...
+    @property
+    def updated_at(self) -> datetime: ...
+
+
 def progress_of(found: Import, now: datetime) -> Progress:
     """Of validation its rows, whose number nobody knows before the end; afterwards of the run."""
     if found.status in {"uploading", "validating", "invalid"}:
         return Progress(found.staged, found.staged, 0 if found.status != "invalid" else 100, None, None)
     done, total = min(found.worked_on, found.to_do), found.to_do
     is_over = found.status in {"completed", "undone"}
+    return progress_of_run(found, done, total, now, goes=found.status in {"running", "undoing"}, is_over=is_over)
+
+
+def progress_of_run(found: Paced, done: int, total: int, now: datetime, *, goes: bool, is_over: bool) -> Progress:
+    """Of anything that is worked on chunk by chunk."""
     percent = 100 if is_over else 100 * done // max(total, 1)
     rate = estimate = None
-    if found.status in {"running", "undoing"} and found.run_started_at is not None:
+    if goes and found.run_started_at is not None:
         seconds = (found.updated_at - found.run_started_at).total_seconds()
         if seconds >= _FEWEST_S and done > found.run_base:
             rate = round((done - found.run_base) / seconds, 1)

@@ -152,22 +152,38 @@ def ready(
     return Ready(candidate.row, values)
 
 
-def store(uow: UnitOfWork, found: Import, actor: Member, rows: Sequence[Ready], worker: str) -> list[Row]:
-    """Hand in, score and make programs of them all. Each row as it ended."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What orders these submissions: an import or a bulk action. `again`: also of who has handed in such answers
+    before; otherwise `skips` says whether theirs is a row that is skipped, or one that fails.
+    """
+
+    id: UUID
+    correlation_id: str
+    again: bool
+    skips: bool
+
+
+def source_of(found: Import) -> Source:
     again = found.kind == "programs" or found.on_duplicate == "update"
+    return Source(found.id, found.correlation_id, again, found.on_duplicate == "skip")
+
+
+def store(uow: UnitOfWork, source: Source, actor: Member, rows: Sequence[Ready], worker: str) -> list[Row]:
+    """Hand in, score and make programs of them all. Each row as it ended."""
     before = uow.import_effects.active_programs([each.row.user_id for each in rows if each.row.user_id])
     codes: dict[int, str | None] = {}
     for start in range(0, len(rows), _AT_ONCE):
         part = [
-            each.values | {"correlation": found.correlation_id, "key": f"{found.id}:{each.row.number}"}
+            each.values | {"correlation": source.correlation_id, "key": f"{source.id}:{each.row.number}"}
             for each in rows[start : start + _AT_ONCE]
         ]
-        codes |= uow.import_effects.submit(part, actor.id, actor.role, ENGINE_VERSION, worker, again=again)
-    return [_ended(found, each, codes[each.row.number], before) for each in rows]
+        codes |= uow.import_effects.submit(part, actor.id, actor.role, ENGINE_VERSION, worker, again=source.again)
+    return [_ended(source, each, codes[each.row.number], before) for each in rows]
 
 
-def _ended(found: Import, ready: Ready, code: str | None, before: Mapping[UUID, UUID]) -> Row:
-    if code == "already_there" and found.on_duplicate == "skip":
+def _ended(source: Source, ready: Ready, code: str | None, before: Mapping[UUID, UUID]) -> Row:
+    if code == "already_there" and source.skips:
         return replace(ready.row, status="skipped", action=None)
     if code is not None:
         return failed(ready.row, code)

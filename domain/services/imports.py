@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from domain.bulk_runs import RESULTS_DAYS
 from domain.errors import (
     ImportHasFailures,
     ImportInOtherState,
@@ -21,7 +22,6 @@ from domain.ports import UnitOfWork
 
 ROUTE = "imports.create"
 CHECK, RUN, COLLECT = "import_check", "import", "import_results"
-RESULTS_DAYS = 7  # after which the bucket deletes them
 _A_DAY_S = 24 * 3600
 NewId = Callable[[], UUID]
 
