@@ -23,7 +23,7 @@ _DUE = """
         select max((s.finished_at at time zone due.time_zone)::date) filter (where s.status = 'done') as last_done,
             count(*) filter (where s.status = 'done'
                 and (s.finished_at at time zone due.time_zone)::date > due.today - 14) as done,
-            count(distinct s.week) filter (where s.status = 'dropped') as left_out,
+            array_agg(distinct s.week) filter (where s.status = 'dropped') as dropped,
             array_agg(s.id order by s.week, s.number)
                 filter (where s.status in ('planned', 'started', 'missed')) as ids,
             array_agg(s.week order by s.week, s.number)
@@ -38,13 +38,13 @@ _DUE = """
                 filter (where s.status in ('planned', 'started', 'missed')) as statuses
         from sessions s where s.tenant_id = %(tenant)s and s.program_id = due.id) s
     order by due.id"""
-# What somebody has done meanwhile is theirs: only what still is where it was read moves.
+# What somebody has begun or done meanwhile is theirs: only what still is as it was read moves.
 _MOVE = """
     update sessions s set planned_on = coalesce(s.planned_on, r.was), scheduled_on = r.on_day, status = r.status,
         misses = s.misses + r.missed
-    from unnest(%s::uuid[], %s::date[], %s::date[], %s::text[], %s::integer[]) as r (id, was, on_day, status, missed)
-    where s.tenant_id = %s and s.id = r.id and s.scheduled_on = r.was
-        and s.status in ('planned', 'started', 'missed')"""
+    from unnest(%s::uuid[], %s::date[], %s::text[], %s::date[], %s::text[], %s::integer[])
+        as r (id, was, was_status, on_day, status, missed)
+    where s.tenant_id = %s and s.id = r.id and s.scheduled_on = r.was and s.status = r.was_status"""
 _NOTE = """
     update programs p set next_due = coalesce(r.next_due, 'infinity'::date), revision = p.revision + r.changed,
         fewer_days_on = coalesce(r.offered, p.fewer_days_on), reassess_on = coalesce(r.reassess, p.reassess_on),
@@ -77,10 +77,11 @@ class MissedRepository:
     def write(self, moved: Sequence[Moved]) -> int:
         """Returns how many sessions were moved or dropped."""
         places = [
-            (place.id, was[place.id], place.on, place.status, int(place.id in each.outcome.newly_missed))
+            (old.id, old.on, old.status, new.on, new.status, int(new.id in each.outcome.newly_missed))
             for each in moved
-            for was in [{place.id: place.on for place in each.due.course.places}]
-            for place in each.outcome.changed
+            for was in [{place.id: place for place in each.due.course.places}]
+            for new in each.outcome.changed
+            for old in [was[new.id]]
         ]
         if places:
             self._connection.execute(_MOVE, (*map(list, zip(*places, strict=True)), self._tenant_id))
@@ -121,18 +122,16 @@ class MissedRepository:
 
 
 def _course(row: Row) -> Course:
-    places = zip(
-        row["ids"] or (), row["weeks"] or (), row["easier"] or (), row["days_on"] or (), row["planned"] or (),
-        row["statuses"] or (), strict=True,
-    )  # fmt: skip
+    lists = ("ids", "weeks", "easier", "days_on", "planned", "statuses")
+    places = tuple(Place(*place) for place in zip(*(row[name] or () for name in lists), strict=True))
     return Course(
         today=row["today"],
         days_a_week=row["days"],
         since=row["since"],
         last_done=row["last_done"],
         done=row["done"],
-        places=tuple(Place(*place) for place in places),
-        left_out=row["left_out"],
+        places=places,
+        left_out=frozenset(row["dropped"] or ()) - {place.week for place in places},
         gap_from=row["gap_from"],
         fewer_days_on=row["fewer_days_on"],
         reassess_on=row["reassess_on"],

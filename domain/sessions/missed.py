@@ -47,7 +47,7 @@ class Course:
     """Where somebody is with a program, on their own calendar. `places` are the open sessions in the program's order.
 
     `since` is the day from which adherence and gaps count; `done` the sessions done in the last 14 days; `left_out`
-    how many whole weeks have been dropped already.
+    the weeks that have been dropped already, of which nothing is open.
     """
 
     today: date
@@ -56,7 +56,7 @@ class Course:
     last_done: date | None
     done: int
     places: tuple[Place, ...]
-    left_out: int = 0
+    left_out: frozenset[int] = frozenset()
     gap_from: date | None = None
     fewer_days_on: date | None = None
     reassess_on: date | None = None
@@ -126,14 +126,15 @@ def _accumulate(course: Course) -> list[Place]:
 def _flexible(course: Course) -> list[Place]:
     first = course.places[0]
     late_weeks = (course.today - first.planned_on).days // WEEK
-    gone = _last_loading_weeks(course.places, late_weeks - course.left_out)
+    before = {week for week in course.left_out if week > first.week}  # what is behind the first one has made it early
+    gone = _last_loading_weeks(course.places, late_weeks - len(before))
     start = max(_first_free(course), min(place.on for place in course.places))
     moved = []
     for place in course.places:
         if place.week in gone:
             moved.append(replace(place, status="dropped"))
             continue
-        earlier = sum(week < place.week for week in gone) * WEEK
+        earlier = sum(week < place.week for week in gone | before) * WEEK
         on = start + (place.planned_on - first.planned_on) - timedelta(days=earlier)
         moved.append(replace(place, on=on, status=_fresh(place)))
     return moved

@@ -59,6 +59,20 @@ def test_a_tenants_strategy_moves_its_own_and_again_changes_nothing(strategy: st
     assert [row["scheduled_on"] - MONDAY for row in sessions(db, other)[:2]] == [timedelta(days=1), timedelta(days=3)]
 
 
+def test_a_week_that_was_left_out_stays_left_out(doing: Doing, db: Database) -> None:
+    who, program = doing()
+    db.rows(
+        """update tenants set settings = settings || '{"missed_sessions": "flexible"}' where id = %s""", who.tenant_id
+    )
+    for day in (8, 9, 10):
+        catch_up(noon(day))
+        found = sessions(db, program)
+        [gone] = {row["week"] for row in found if row["status"] == "dropped"}
+        late = {row["scheduled_on"] - row["planned_on"] for row in found if row["week"] < gone}
+        after = {row["scheduled_on"] - row["planned_on"] for row in found if row["week"] > gone}
+        assert (late, after) == ({timedelta(days=day)}, {timedelta(days=day - 7)})
+
+
 @pytest.mark.parametrize(
     ("zone", "before", "after"),
     [
@@ -86,19 +100,23 @@ def test_a_day_ends_where_its_person_lives(zone: str, before: str, after: str, d
 
 def test_what_is_done_or_paused_stays_where_it_is(doing: Doing, db: Database) -> None:
     (_, program), (_, paused) = doing(), doing()
-    first = sessions(db, program)[0]
+    first, second = sessions(db, program)[:2]
     db.rows("update programs set status = 'paused_safety' where id = %s", paused)
     still = sessions(db, paused)
     context = worker_context(db.value("select tenant_id from programs where id = %s", program))
     with unit_of_work(context) as uow:
         strategy, due = catching_up.read(uow, None, 10, noon(1))
     assert [each.program_id for each in due] == [program]
-    # Reported between the reading and the writing: it is done, and not moved.
+    # Reported between the reading and the writing: what is done or begun is not moved.
     db.rows("update sessions set status = 'done', finished_at = now() where id = %s", first["id"])
+    db.rows("update sessions set status = 'started', started_at = now() where id = %s", second["id"])
     with unit_of_work(context) as uow:
         uow.missed_sessions.write(catching_up.plan(due, strategy))
-    done = sessions(db, program)[0]
+    done, begun, third = sessions(db, program)[:3]
     assert (done["scheduled_on"], done["status"]) == (first["scheduled_on"], "done")
+    assert (begun["scheduled_on"], begun["status"]) == (second["scheduled_on"], "started")
+    assert third["misses"] == 0
+    assert third["planned_on"] < third["scheduled_on"]
     assert sessions(db, paused) == still
 
 

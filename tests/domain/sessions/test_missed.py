@@ -45,7 +45,7 @@ def after(start: Course, outcome: Outcome) -> Course:
     return replace(
         start,
         places=tuple(place for place in places if place.status != "dropped"),
-        left_out=start.left_out + len(gone),
+        left_out=start.left_out | gone,
         gap_from=outcome.reentry_from or start.gap_from,
         reassess_on=start.today if outcome.reassess else start.reassess_on,
         fewer_days_on=start.today if outcome.offer_fewer_days else start.fewer_days_on,
@@ -116,6 +116,24 @@ def test_flexible_never_ends_a_week_later_than_planned_while_there_is_something_
     if loading:
         assert (left[-1].on - left[-1].planned_on).days < 7
     assert {place.deload for place in left} >= {True}  # the easier week stays
+
+
+@given(found=courses, later=st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_flexible_keeps_the_distances_of_the_plan_however_often_a_day_is_missed(
+    found: Course, later: list[int]
+) -> None:
+    """A week that was left out stays left out: nothing moves back behind it. And with the plan's distances stay its 48
+    hours (I10).
+    """
+    assume(found.last_done is None or found.last_done <= found.today)
+    for days in (0, *later):
+        found = replace(found, today=found.today + timedelta(days=days))
+        found = after(found, catch_up(found, "flexible"))
+        for one, other in pairwise(found.places):
+            left_out = sum(one.week < week < other.week for week in found.left_out)
+            assert other.on - one.on == other.planned_on - one.planned_on - timedelta(weeks=left_out)
+        if {place.week for place in found.places if not place.deload} - {found.places[0].week}:
+            assert (found.places[-1].on - found.places[-1].planned_on).days < 7
 
 
 def test_reschedule_moves_everything_by_as_much() -> None:
