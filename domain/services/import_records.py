@@ -4,7 +4,7 @@ Nothing is decided here that a single submission does not decide by the same fun
 spec, plan. What is saved is to solve a spec once, to check a plan once, and to ask the database once for many.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -27,7 +27,7 @@ from domain.services import assessments, programs
 
 NewId = Callable[[], UUID]
 Templates = Mapping[str, tuple[TemplateRef, Template]]
-Plans = dict[str, dict[str, Any]]
+Plans = MutableMapping[str, dict[str, Any]]
 """Checked plans as JSON, by the hash of their spec: a process keeps those it has seen."""
 _AT_ONCE = 50  # rows of one statement
 
@@ -47,10 +47,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The same with its program; `plan` is there where it had to be found."""
+    """The same with its program. `new_plan` is the hash of a plan that had to be found. `large` makes what only storing
+    needs, `program` and `plan`: a thousand rows may have to be ready before the first is stored.
+    """
 
     row: Row
     values: dict[str, Any]
+    new_plan: str | None
+    large: Callable[[], dict[str, Any]]
 
 
 def answers_of(
@@ -118,19 +122,23 @@ def ready(
     new_id: NewId,
 ) -> Ready:
     """With its program. May take seconds where nobody has asked for such a one before."""
-    refused, program, new_plan = candidate.refused, None, None
-    if candidate.spec is not None:
-        wanted = candidate.spec.input_hash
+    refused, new_plan, completed = candidate.refused, None, candidate.completed
+    wanted = candidate.spec.input_hash if candidate.spec is not None else None
+    if candidate.spec is not None and wanted is not None and wanted not in plans:
         try:
-            if wanted not in plans:
-                plan, is_new = programs.solved(candidate.spec, stored.get(wanted), library, solve)
-                plans[wanted] = plan.model_dump(mode="json")
-                new_plan = plans[wanted] if is_new else None
-            start_on = programs.next_monday(candidate.completed.today)
-            program = programs.laid_out(plans[wanted], start_on=start_on, new_id=new_id)
+            plan, is_new = programs.solved(candidate.spec, stored.get(wanted), library, solve)
+            plans[wanted] = plan.model_dump(mode="json")
+            new_plan = wanted if is_new else None
         except Permanent as error:
-            refused = error.code
-    completed = candidate.completed
+            refused, wanted = error.code, None
+
+    def large() -> dict[str, Any]:
+        if wanted is None:
+            return {"program": None, "plan": None}
+        plan, start_on = plans[wanted], programs.next_monday(completed.today)
+        program = programs.laid_out(plan, start_on=start_on, new_id=new_id)
+        return {"program": program, "plan": plan if new_plan else None}
+
     values = {
         "number": candidate.row.number,
         "user_id": str(candidate.row.user_id),
@@ -145,11 +153,9 @@ def ready(
         "answered_on": completed.today.isoformat(),
         "score": candidate.score,
         "referral": candidate.referral,
-        "program": program,
-        "plan": new_plan,
         "refused": refused,
     }
-    return Ready(candidate.row, values)
+    return Ready(candidate.row, values, new_plan, large)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +181,7 @@ def store(uow: UnitOfWork, source: Source, actor: Member, rows: Sequence[Ready],
     codes: dict[int, str | None] = {}
     for start in range(0, len(rows), _AT_ONCE):
         part = [
-            each.values | {"correlation": source.correlation_id, "key": f"{source.id}:{each.row.number}"}
+            each.values | each.large() | {"correlation": source.correlation_id, "key": f"{source.id}:{each.row.number}"}
             for each in rows[start : start + _AT_ONCE]
         ]
         codes |= uow.import_effects.submit(part, actor.id, actor.role, ENGINE_VERSION, worker, again=source.again)
