@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from domain.assessments.arithmetic import Number
+from domain.assessments.arithmetic import Number, rounded
 from domain.assessments.instrument_input import (
     MalformedInput,
     Payload,
@@ -48,8 +48,7 @@ from domain.assessments.instrument_rules import (
     simple,
     spadi_scale,
 )  # fmt: skip
-from domain.assessments.scales import MinimalChange, Prorate
-from domain.assessments.scoring import compare
+from domain.assessments.scales import Prorate
 from domain.assessments.sheet import Result, first_rule
 from domain.assessments.tables import CHAIR_STAND_LAST_AGE, acsm_row, balance_tug, chair_stand_cutoff
 
@@ -114,10 +113,9 @@ def psfs(payload: Payload) -> Scores:
         if before.keys() != now.keys():
             raise Refused("activity_set_changed")
         first = psfs_mean(before)
-        if first.shown is not None and result.shown is not None:
-            minimal = MinimalChange(absolute=scores["mdc"], source="PSFS form")
-            found = compare(first.shown, result.shown, "higher_better", minimal)
-            scores |= {"change": found.change, "beyond_mdc": found.beyond_absolute}
+        if first.outcome.value is not None and result.outcome.value is not None:
+            moved = result.outcome.value - first.outcome.value  # of the means themselves, rounded once
+            scores |= {"change": rounded(moved, 1), "beyond_mdc": abs(moved) >= scores["mdc"]}
     return scores
 
 

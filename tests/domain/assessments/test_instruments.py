@@ -69,6 +69,7 @@ def test_an_unknown_instrument_is_named_as_such(name: Any) -> None:
         ("balance_tug", {"answers": {"tandem_s": 10}}, {"falls_risk": False}),
         ("chair_stand_30s", {"answers": {"age": 59, "sex": "male", "stands": 1}}, {"below_average": None}),
         ("psfs", {"baseline": {"a": 2, "b": 4}, "answers": {"b": 5, "a": 3}}, {"score": 4.0, "change": 1}),
+        ("psfs", {"baseline": [3, 3, 2], "answers": [3, 5, 5]}, {"score": 4.3, "change": 1.7, "beyond_mdc": False}),
     ],
 )
 def test_rules_the_vectors_leave_open(instrument: str, payload: dict[str, Any], expected: dict[str, Any]) -> None:

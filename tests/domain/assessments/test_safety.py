@@ -6,10 +6,12 @@ import pytest
 
 from domain.assessments.completion import complete
 from domain.assessments.results import ProfileIncomplete, profile_of, result_of
-from domain.programs.vocabulary import Region
+from domain.programs.spec import LADDER_OF_REGION
+from domain.programs.vocabulary import Region, Severity
 from domain.safety.lint import lint_safety
 from domain.safety.questions import flags_of
 from domain.safety.rules import LEVELS, REFERRING, PainThresholds
+from infra.content import load_library
 from tests.domain.assessments.people import RULES, TEMPLATES, TODAY, healthy, result_for
 
 TEMPLATE_OF = {template.feeds.region: template.id for template in TEMPLATES.values()}
@@ -203,7 +205,16 @@ def test_a_weak_chair_stand_is_a_falls_risk() -> None:
 
 def test_painful_areas_bring_the_ladder_of_their_region() -> None:
     screening = result_for("general-fitness", nprs_now=6, pain_areas=["knee", "hip"]).screening
-    assert {*screening.conditions} == {"knee_pain_mild", "knee_pain_moderate", "knee_pain_severe", "hip_pain_moderate"}
+    knee = {"knee_pain_mild", "knee_pain_moderate", "knee_pain_severe"}
+    assert {*screening.conditions} == knee | {"hip_pain_moderate", "hip_pain_severe"}
+
+
+def test_the_ladders_have_every_rung_there_is_a_rule_for() -> None:
+    """A painful area beside the assessed region is held to the same rules as the region itself."""
+    known = load_library().conditions.keys()
+    for region, steps in RULES.pain_gate.conditions.items():
+        rungs = {s: f"{LADDER_OF_REGION[region]}_{s}" for s in get_args(Severity)}
+        assert steps == {s: name for s, name in rungs.items() if name in known}
 
 
 def test_a_referral_has_no_profile() -> None:
