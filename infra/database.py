@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 from psycopg import sql
 
+from domain import errors
 from domain.tenancy import Actor, Context, Operator
 from infra.pools import Pool, ops_pool, pool, translated
 from infra.rows import ActorT_co, Connection, Row
@@ -48,8 +49,18 @@ class _Connection(Connection[ActorT_co], Generic[ActorT_co]):
         return rows
 
     def end(self, *, commit: bool) -> None:
-        if self._begun and not self._raw.closed:
-            self._raw.execute("commit" if commit else "rollback")
+        """Raises RuntimeError for a transaction that has failed and whose failure somebody has caught: PostgreSQL
+        answers its COMMIT with a rollback, and nothing else would tell.
+        """
+        if not self._begun:
+            return
+        if not commit:
+            if not self._raw.closed:
+                self._raw.execute("rollback")
+        elif self._raw.closed:
+            raise errors.Unavailable("connection lost before the commit")
+        elif self._raw.execute("commit").statusmessage != "COMMIT":
+            raise RuntimeError("this unit of work had failed; nothing of it was committed")
 
     def _rows(self, query: str, params: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
         cursor = self._raw.execute(query, params)

@@ -11,7 +11,8 @@ from domain.services import reminders
 from domain.tenancy import worker_context
 from infra import logs
 from infra.database import unit_of_work
-from infra.reminders import tenants
+from infra.reminders import tenants as doing
+from workers import tenants
 
 CHUNK = 200  # people of one transaction
 _PERIOD_S = 900.0
@@ -19,17 +20,16 @@ _PERIOD_S = 900.0
 
 def remind(now: datetime | None = None, chunk: int = CHUNK, go_on: Callable[[], bool] = lambda: True) -> dict[str, int]:
     """Every tenant, one chunk after the other while `go_on()` says so: what is left is due the next time, if its day
-    has not ended. Again, or killed anywhere: nobody is reminded twice. Returns counts.
+    has not ended. Again, or killed anywhere: nobody is reminded twice. Returns counts. Raises Unavailable,
+    TenantsFailed.
     """
     at = now or datetime.now(UTC)
     counts = {"people": 0, "reminded": 0}
-    after: UUID | None = None
-    while go_on() and (found := tenants(after)):
-        for tenant_id in found:
-            _tenant(tenant_id, at, chunk, go_on, counts)
-        after = found[-1]
-    if counts["reminded"]:
-        logs.info("reminded", **counts)
+    try:
+        tenants.each(doing, lambda each: _tenant(each, at, chunk, go_on, counts), go_on)
+    finally:
+        if counts["reminded"]:
+            logs.info("reminded", **counts)
     return counts
 
 

@@ -20,6 +20,7 @@ from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.telemetry import entry
 from infra.units import UnitOfWork
+from workers import tenants
 from workers.reminders import remind
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
@@ -55,24 +56,22 @@ def catch_up(
     now: datetime | None = None, chunk: int = CHUNK, go_on: Callable[[], bool] = lambda: True
 ) -> dict[str, int]:
     """Every tenant with something to do, one chunk after the other while `go_on()` says so: what is left is there the
-    next time. Again on the same day: nothing changes. Returns counts.
+    next time. Again on the same day: nothing changes. Returns counts. Raises Unavailable, TenantsFailed.
     """
     at = now or datetime.now(UTC)
     counts = {"programs": 0, "sessions_moved": 0, "eased": 0}
-    after: UUID | None = None
-    while go_on() and (tenants := missed.tenants(at, after)):
-        for tenant_id in tenants:
-            for name, count in _tenant(tenant_id, at, chunk, go_on).items():
-                counts[name] += count
-        after = tenants[-1]
-    if counts["sessions_moved"]:
-        logs.info("caught_up", **counts)
+    try:
+        tenants.each(
+            lambda after: missed.tenants(at, after), lambda each: _tenant(each, at, chunk, go_on, counts), go_on
+        )
+    finally:
+        if counts["sessions_moved"]:
+            logs.info("caught_up", **counts)
     return counts
 
 
-def _tenant(tenant_id: UUID, now: datetime, chunk: int, go_on: Callable[[], bool]) -> dict[str, int]:
+def _tenant(tenant_id: UUID, now: datetime, chunk: int, go_on: Callable[[], bool], counts: dict[str, int]) -> None:
     context = worker_context(tenant_id)
-    counts = {"programs": 0, "sessions_moved": 0, "eased": 0}
     after: UUID | None = None
     while go_on():
         with unit_of_work(context) as uow:
@@ -91,7 +90,6 @@ def _tenant(tenant_id: UUID, now: datetime, chunk: int, go_on: Callable[[], bool
                     counts["eased"] += catching_up.ease(uow, each.due.program_id, uow.libraries.get)
                     counts["sessions_moved"] += moved_now
         counts["programs"] += len(due)
-    return counts
 
 
 @entry("missed_sessions")

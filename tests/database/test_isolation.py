@@ -1,12 +1,14 @@
 """Two tenants on the same connection, as the application's own role."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from domain.errors import Unavailable
 from domain.tenancy import Context
 from infra import pools
 from infra.database import unit_of_work
@@ -165,6 +167,23 @@ def test_a_unit_of_work_carries_nothing_to_the_next(
             uow.assessments.read(theirs)
     assert db.value("select answers ->> 'nprs_now' from assessments") == "7"
     assert pools.pool().get_stats()["pool_size"] == 1
+
+
+def test_a_unit_of_work_whose_failure_was_caught_does_not_pass_for_committed(
+    db: Database, person: Callable[..., Person]
+) -> None:
+    """PostgreSQL makes a rollback of such a commit, and calls that no error."""
+    acme = person("acme")
+    statement = "update users set display_name = 'lost' where tenant_id = %s returning id"
+    with pytest.raises(RuntimeError, match="nothing of it was committed"), unit_of_work(acme.context) as uow:
+        assert uow._connection.execute(statement, (acme.tenant_id,))
+        with suppress(psycopg.Error):
+            uow._connection.execute("select 1 / 0")
+    with pytest.raises(Unavailable), unit_of_work(acme.context) as uow:
+        assert uow._connection.execute(statement, (acme.tenant_id,))
+        with suppress(psycopg.Error):
+            uow._connection.execute("select pg_terminate_backend(pg_backend_pid())")
+    assert db.rows("select 1 from users where display_name = 'lost'") == []
 
 
 def test_a_unit_of_work_that_has_committed_takes_no_more(db: Database, person: Callable[..., Person]) -> None:

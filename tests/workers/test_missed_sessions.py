@@ -15,6 +15,7 @@ from domain.tenancy import worker_context
 from infra.content import load_library
 from infra.database import unit_of_work
 from tests.conftest import Database, Person
+from workers.tenants import TenantsFailed
 from workers.training import catch_up
 
 Doing = Callable[..., tuple[Person, UUID]]
@@ -71,6 +72,16 @@ def test_a_week_that_was_left_out_stays_left_out(doing: Doing, db: Database) -> 
         late = {row["scheduled_on"] - row["planned_on"] for row in found if row["week"] < gone}
         after = {row["scheduled_on"] - row["planned_on"] for row in found if row["week"] > gone}
         assert (late, after) == ({timedelta(days=day)}, {timedelta(days=day - 7)})
+
+
+def test_what_is_wrong_with_one_tenant_keeps_nobody_elses_day_from_beginning(doing: Doing, db: Database) -> None:
+    made = dict(sorted((who.tenant_id, program) for who, program in (doing("acme"), doing("globex"))))
+    [first, second] = made
+    broken = """{"missed_sessions": "of another release"}"""
+    db.rows("update tenants set settings = settings || %s::jsonb where id = %s", broken, first)
+    with pytest.raises(TenantsFailed):
+        catch_up(noon(1))
+    assert [sessions(db, made[tenant])[0]["misses"] for tenant in (first, second)] == [0, 1]
 
 
 @pytest.mark.parametrize(
