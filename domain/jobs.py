@@ -1,6 +1,6 @@
 """A job: the row a client polls. A task moves it, a message names it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -122,7 +122,9 @@ class Job:
 class Message:
     """What travels: ids only, never health data. `tenant_id` is checked against the job, never trusted. `replay` is the
     job's when the message was sent: one from before a replay says nothing about the job after it. `held` does not
-    travel: such a message is not sent, its job waits for its turn.
+    travel: such a message is not sent, its job waits for its turn. `id` is the message's own, once it has been written.
+
+    It is a permit for one job of its stage, whichever is next; `job_id` is the one that it was sent for.
     """
 
     tenant_id: UUID
@@ -138,6 +140,10 @@ def message_for(job: Job) -> Message:
     return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent, job.replays, job.held)
 
 
+    id: UUID | None = field(default=None, compare=False)
+
+    def names(self, job: Job) -> bool:
+        return (self.tenant_id, self.job_id) == (job.tenant_id, job.id)
 class Transient(Exception):
     """Later: the message becomes visible again after `retry_in` seconds (None: exponential backoff)."""
 
@@ -156,11 +162,11 @@ class Permanent(Exception):
 
 
 class LeaseLost(Exception):
-    """Another worker took the job over, or it was canceled: nothing of this attempt was written."""
+    """Another worker took the job over, or it was canceled: nothing of this attempt was written. Or no job waits."""
 
 
 class HeldBack(LeaseLost):
-    """Not now: its tenant has its share, or its stage its cap or a pause. It waits in the outbox; no attempt counts."""
+    """Not now: its stage has its cap or a pause. A job waits in the outbox instead of its message; no attempt counts."""
 
 
 def backoff_s(receive_count: int, jitter: float, base_s: float = 1.0, cap_s: float = 300.0) -> float:

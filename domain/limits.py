@@ -44,7 +44,7 @@ class Limits(_Part):
     """
 
     share: Share = 0.5
-    window: Window = 8
+    window: Window = 100
     stages: dict[Stage, StageLimits] = {}
     tenants: dict[UUID, TenantLimits] = Field({}, max_length=1000)
 

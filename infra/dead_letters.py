@@ -53,10 +53,11 @@ def take(connection: background.Connection, message_id: str, queue: str, body: s
         raw[:MAX_KEPT_BYTES],
         message and Jsonb(_envelope(message)),
         new_id(),
+        message and message.id,
     )
     with background.available():
         [row] = connection.execute(
-            "select app.take_dead_letter(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) as outcome", given
+            "select app.take_dead_letter(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) as outcome", given
         ).fetchall()
     outcome: Taken = row["outcome"]
     return outcome
@@ -66,6 +67,7 @@ def _envelope(message: Message) -> dict[str, Any]:
     """What we read in a message, made anew: no value of it but those that `decode` has looked at."""
     return {
         "task": TASK_OF[message.stage],
+        "id": str(message.id),
         "stage": message.stage,
         "replay": message.replay,
         "tenant_id": str(message.tenant_id),

@@ -14,8 +14,9 @@ from infra.rows import TenantConnection
 
 
 class EmailRepository:
-    def __init__(self, connection: TenantConnection) -> None:
+    def __init__(self, connection: TenantConnection, jobs: JobRepository) -> None:
         self._connection = connection
+        self._jobs = jobs
         self._tenant_id = connection.context.tenant_id
 
     def queue(self, kind: str, to_user: UUID | None, to_address: str, params: Mapping[str, str]) -> Job:
@@ -31,7 +32,7 @@ class EmailRepository:
         )
         # A job is somebody's: the addressee's where they are of the tenant, else of who causes it.
         owner = to_user or self._connection.context.user_id or email_id
-        return JobRepository(self._connection).enqueue(new_id(), "email", owner, email_id)
+        return self._jobs.enqueue(new_id(), "email", owner, email_id)
 
     def read(self, email_id: UUID | None) -> Email:
         rows = self._connection.execute(

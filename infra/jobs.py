@@ -43,7 +43,7 @@ _COLUMNS = ", ".join(_JOB)
 _READ = f"select {_COLUMNS}, app.estimate_s(j) as estimate_s from app.read_job(%s, %s, %s, %s) j"  # noqa: S608 - our own names
 _CANCEL = f"select {', '.join(_JOB)} from app.cancel_job(%s, %s, %s, %s, %s)"  # noqa: S608
 _CLAIM = f"""select outcome, retry_in, template_id, score, settings, {columns("job", _JOB, "job_")},
-    {columns("submission", _SUBMISSION, "submission_")} from app.{{function}}(%s, %s, %s, %s, %s, %s, %s)"""  # noqa: S608
+    {columns("submission", _SUBMISSION, "submission_")} from app.{{call}}"""  # noqa: S608
 # The end of a stage, and in the same statement what is to be sent now that it has ended.
 _END = """select e.held, t.* from (select {call} as held) e
     left join lateral app.turns_after(e.held, %s, %s, %s, %s) t on true"""
@@ -54,6 +54,8 @@ class JobRepository:
         self._connection = connection
         # Once this transaction has committed, these are to be sent: who has ended a stage makes room for others.
         self.turns: list[Message] = []
+        # And these have been made in it.
+        self.made: list[Job] = []
 
     def read(self, job_id: UUID) -> Job:
         return self._one(self._connection.read(_READ, (job_id,)))
@@ -90,23 +92,30 @@ class JobRepository:
             (self._connection.context.tenant_id, list(job_ids)),
         )
 
-    def claim(self, message: Message, lease_s: float, worker: str) -> Claim:
-        """Take the job for one attempt. The message's tenant is only where we look: under its policies a job of
-        another tenant is not there, and nothing happens.
+    def turns_now(self, stage: Stage) -> list[Message]:
+        """What is to be sent of the tenant's jobs that wait in the outbox: asked once they are committed."""
+        call = "select * from app.turns_now(%s, %s, %s, %s, %s)"
+        return [message_from(row) for row in self._connection.finish(call, (stage, settings.relay_grace_s()))]
 
-        Raises NotFound (unknown here, or a message for another tenant), LeaseLost (nothing left to do),
-        HeldBack (not now; it is in the outbox again), Transient (another worker has it, or its attempts are used up:
-        the message goes its way to the dead letters).
+    def claim(self, message: Message, lease_s: float, worker: str) -> Claim:
+        """Take the job whose turn it is in the message's stage, of whichever tenant, for one attempt: the caller works
+        in that job's tenant. The message's own tenant is only where its job is looked for: under another one it is
+        not there, and nothing happens.
+
+        Raises NotFound (unknown here, or a message for another tenant), LeaseLost (nothing waits), HeldBack (not now;
+        a job is in the outbox again), Transient (a job that this message has begun is at work or to be tried again, or
+        its own has used up its attempts: the message goes its way to the dead letters).
         """
-        return self._claim("claim_job_in_turn", message, lease_s, worker)
+        given = (message.job_id, message.stage, lease_s, worker, message.id, settings.relay_grace_s())
+        return self._claim("claim_next(%s, %s, %s, %s, %s, %s, %s, %s, %s)", given)
 
     def claim_regardless(self, message: Message, lease_s: float, worker: str) -> Claim:
-        """The same whatever the limits: for a unit that is rolled back."""
-        return self._claim("claim_job", message, lease_s, worker)
+        """The named job, whatever the limits and whoever's turn it is: for a unit that is rolled back."""
+        given = (message.job_id, message.stage, lease_s, worker)
+        return self._claim("claim_job(%s, %s, %s, %s, %s, %s, %s)", given)
 
-    def _claim(self, function: str, message: Message, lease_s: float, worker: str) -> Claim:
-        query = _CLAIM.format(function=function)
-        [row] = self._connection.finish(query, (message.job_id, message.stage, lease_s, worker))
+    def _claim(self, call: str, given: tuple[object, ...]) -> Claim:
+        [row] = self._connection.finish(_CLAIM.format(call=call), given)
         match row["outcome"]:
             case "claimed":
                 job = job_from(row, "job_")
@@ -165,13 +174,16 @@ class JobRepository:
                 traceparent or tracing.current(),
             ),
         )
-        return self._one(
+        job = self._one(
             self._connection.execute(
                 f"""select {", ".join(_JOB)} from jobs where tenant_id = %s and kind = %s and subject_id = %s
                     and status in ('queued', 'running', 'retrying', 'dead')""",  # noqa: S608 - our own column names
                 (context.tenant_id, kind, subject_id),
             )
         )
+        if job.id == job_id:
+            self.made.append(job)
+        return job
 
     def finish(self, job: Job, result_type: str | None = None, result_id: UUID | None = None) -> None:
         """End the job with what this transaction has written. Raises LeaseLost: then nothing of it may be committed."""
@@ -181,11 +193,13 @@ class JobRepository:
             (job.id, job.stage, job.attempt, result_type, result_id),
         )
 
-    def end_attempt(self, job: Job, outcome: str, failure: Failure) -> None:
-        """End an attempt without its effect: `retry` or `failed`. Raises LeaseLost if it is not ours any more."""
+    def end_attempt(self, job: Job, outcome: str, failure: Failure, pause_s: float = 0.0) -> None:
+        """End an attempt without its effect: `retry`, not before `pause_s` seconds from now, or `failed`. Where it was
+        the last one, the job is dead. Raises LeaseLost if it is not ours any more.
+        """
         self._fenced(
             job,
-            "app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "app.end_attempt(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 job.id,
                 job.stage,
@@ -195,6 +209,7 @@ class JobRepository:
                 failure.error_class,
                 list(failure.frames),
                 failure.signature,
+                pause_s,
             ),
         )
 

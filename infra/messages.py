@@ -21,7 +21,7 @@ class Unreadable(Exception):
 
 def encode(message: Message) -> str:
     """Ids only. The arguments are masked in the headers, where Celery would print them."""
-    task_id = str(new_id())
+    task_id = str(message.id or new_id())
     task = TASK_OF[message.stage]
     queue = QUEUE_OF[message.stage]
     kwargs = {"job_id": str(message.job_id)}
@@ -67,13 +67,14 @@ def decode(body: str) -> Message:
         if envelope["content-type"] != "application/json":
             raise Unreadable
         _, kwargs, _ = json.loads(envelope["body"])
-        return message_from(envelope["headers"]["task"], kwargs["job_id"], envelope["headers"]["ffp"])
+        headers = envelope["headers"]
+        return message_from(headers["task"], headers["id"], kwargs["job_id"], headers["ffp"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Unreadable from None
 
 
-def message_from(task: str, job_id: object, ours: object) -> Message:
-    """A message from what a Celery task is given: its name, its argument, our header. Raises Unreadable."""
+def message_from(task: str, message_id: object, job_id: object, ours: object) -> Message:
+    """A message from what a Celery task is given: its name, its id, its argument, our header. Raises Unreadable."""
     if task not in _STAGE_OF or not isinstance(ours, dict):
         raise Unreadable
     correlation_id, traceparent, replay = ours.get("correlation_id"), ours.get("traceparent"), ours.get("replay", 0)
@@ -83,7 +84,8 @@ def message_from(task: str, job_id: object, ours: object) -> Message:
         raise Unreadable
     try:
         return Message(
-            UUID(str(ours.get("tenant_id"))), UUID(str(job_id)), _STAGE_OF[task], correlation_id, traceparent, replay
-        )
+            UUID(str(ours.get("tenant_id"))), UUID(str(job_id)), _STAGE_OF[task], correlation_id, traceparent, replay,
+            id=UUID(str(message_id)),
+        )  # fmt: skip
     except ValueError:
         raise Unreadable from None

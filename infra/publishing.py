@@ -1,9 +1,9 @@
 """Publish what has just been committed, best effort."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from domain.errors import Unavailable
-from domain.jobs import Job, Message, message_for
+from domain.jobs import Job, Message, Stage, message_for
 from domain.tenancy import Context
 from infra import logs, queue
 from infra.database import unit_of_work
@@ -11,15 +11,17 @@ from infra.database import unit_of_work
 
 def publish_committed(context: Context, message: Message) -> None:
     """Never raises: the job's row is in the outbox until it is marked, and the relay sends whatever stays there. What
-    is held stays there until its turn.
+    is held stays there until its turn, which may have come while it was committed.
     """
-    if message.held or not queue.publish([message]):
-        return
-    _mark(context, message)
+    if message.held:
+        _publish_held(context, {message.stage})
+    elif queue.publish([message]):
+        _mark(context, message)
 
 
 def publish_all(context: Context, jobs: Sequence[Job]) -> None:
     """The same for jobs that one commit has made, in as few calls as there can be."""
+    _publish_held(context, {job.stage for job in jobs if job.held})
     sent = queue.publish([message_for(job) for job in jobs if not job.held])
     if not sent:
         return
@@ -28,6 +30,18 @@ def publish_all(context: Context, jobs: Sequence[Job]) -> None:
             uow.jobs.mark_all_published([message.job_id for message in sent])
     except Unavailable:
         logs.warning("mark_published_failed", stage=sent[0].stage)
+
+
+def _publish_held(context: Context, stages: Iterable[Stage]) -> None:
+    """Not marked, as in `publish_turns`."""
+    for stage in stages:
+        try:
+            with unit_of_work(context) as uow:
+                turns = uow.jobs.turns_now(stage)
+        except Unavailable:
+            logs.warning("turns_failed", stage=stage)
+        else:
+            queue.publish(turns)
 
 
 def publish_turns(context: Context, job: Job, turns: Sequence[Message]) -> None:

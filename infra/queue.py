@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 from http import HTTPStatus
+from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def delay(queue: str, receipt_handle: str, seconds: float) -> None:
         return
     try:
         client().change_message_visibility(
-            QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(round(seconds), 43_200)
+            QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(ceil(seconds), 43_200)
         )
     except (BotoCoreError, ClientError) as error:
         logs.warning("delay_failed", error=type(error).__name__)

@@ -137,7 +137,7 @@ class UnitOfWork:
 
     @cached_property
     def emails(self) -> EmailRepository:
-        return EmailRepository(self._connection)
+        return EmailRepository(self._connection, self.jobs)
 
     @cached_property
     def webhooks(self) -> "WebhookRepository":

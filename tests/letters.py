@@ -1,9 +1,12 @@
 """Jobs that die as jobs die: their stage fails each time it is tried, and SQS gives their message up."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
+
+import psycopg
 
 from domain.jobs import Job, Message, message_for
 from infra.messages import encode
@@ -38,9 +41,16 @@ def poisoned(db: Database) -> Iterator[None]:
         db.rows(change, document, good)
 
 
+def due() -> None:
+    """What waits to be tried again may be: its pause is over."""
+    with psycopg.connect(os.environ["FFP_ADMIN_DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("update jobs set available_at = null")
+
+
 def exhaust(job: Job, message: Message | None = None) -> None:
     """Deliver its message as often as SQS does."""
     for _ in range(5):
+        due()
         answer = sqs.handler({"Records": [record(encode(message or message_for(job)))]}, None)
         assert answer["batchItemFailures"]
 

@@ -106,7 +106,7 @@ def _run(task: Task, name: str, job_id: str) -> None:
     count = int(received.get("Attributes", {}).get("ApproximateReceiveCount", 1))
     pause = backoff_s(count, random.random())  # noqa: S311 # nosec B311 # spreads retries
     try:
-        deliver(message_from(name, job_id, task.request.get("ffp")))
+        deliver(message_from(name, task.request.id, job_id, task.request.get("ffp")))
     except Unreadable:
         logs.error("message_unreadable", task=name)
     except Transient as error:

@@ -1,6 +1,7 @@
-"""One delivery of one message, whatever brought it: claim the job, do its stage, tell how it ended."""
+"""One delivery of one message, whatever brought it: claim the job that is next, do its stage, tell how it ended."""
 
 import os
+import random
 import secrets
 import socket
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 from domain.errors import NotFound
 from domain.failures import Failure, tidy
-from domain.jobs import HeldBack, Job, LeaseLost, Message, Permanent, Stage, Transient
+from domain.jobs import HeldBack, Job, LeaseLost, Message, Permanent, Stage, Transient, backoff_s
 from domain.programs.milp import solve_week
 from domain.records import Claim, SubmissionClaim
 from domain.services import assessments, emails, programs
@@ -19,9 +20,9 @@ from domain.videos import LEASE_S
 from infra import content, logs, metrics, ses, settings, tracing
 from infra.database import unit_of_work
 from infra.ids import new_id
-from infra.publishing import publish_turns
+from infra.publishing import publish_all, publish_turns
 from infra.units import UnitOfWork
-from workers import imports, reports, rights, training, videos
+from workers import bulk_actions, imports, reports, rights, training, videos
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 """Begins a unit of work for the claimed job's tenant."""
@@ -73,6 +74,8 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
     "checking": imports.check,
     "importing": imports.run,
     "collecting": imports.collect,
+    "acting": bulk_actions.run,
+    "tabulating": bulk_actions.collect,
     "processing": videos.process,
     "rendering": reports.render,
     "adapting": training.adapt,
@@ -80,46 +83,64 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
 
 
 def deliver(message: Message) -> None:
-    """Returns when the message is done with: worked on, or nothing left to do. Any exception leaves it on the queue;
+    """Returns when the message is done with: a job was worked on, or none waits. Any exception leaves it on the queue;
     Transient says when to come back. What is bound to the lines stays, for what is said of the outcome.
+
+    The job is whoever's turn it is in the message's stage. Only its row says whose it is: the work is done in that
+    tenant, under that job's correlation id and in its trace.
     """
-    ids = {"tenant_id": str(message.tenant_id), "job_id": str(message.job_id)}
+    ids = {"tenant_id": str(message.tenant_id), "job_id": str(message.job_id), "message_id": str(message.id)}
     logs.begin(correlation_id=message.correlation_id, **ids)
-    with tracing.span(f"process {message.stage}", "consumer", message.traceparent) as span:
+    try:
+        claim = _claimed(message)
+    except HeldBack:
+        logs.info("held_back", stage=message.stage)
+        return
+    except LeaseLost:
+        logs.info("nothing_to_do", stage=message.stage)
+        return
+    job = claim.job
+    ids = {"tenant_id": str(job.tenant_id), "job_id": str(job.id)}
+    logs.bind(correlation_id=job.correlation_id, **ids)
+    traceparent = message.traceparent if message.names(job) else job.traceparent
+    with tracing.span(f"process {job.stage}", "consumer", traceparent) as span:
         span.note(**{"ffp.tenant_id": ids["tenant_id"], "ffp.job_id": ids["job_id"]})
         try:
-            _deliver(message)
-        except HeldBack:
-            logs.info("held_back", stage=message.stage)
+            _work(claim)
         except LeaseLost:
-            logs.info("nothing_to_do", stage=message.stage)
+            logs.info("nothing_to_do", stage=job.stage)
 
 
 class _Units:
     """Units of work for one claimed job, and what is to be sent now that they have committed."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        self.context = context
         self.turns: list[Message] = []
+        self.made: list[Job] = []
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
-        with unit_of_work(self._context) as uow:
+        with unit_of_work(self.context) as uow:
             yield uow
         self.turns += uow.jobs.turns
+        self.made += uow.jobs.made
 
 
-def _deliver(message: Message) -> None:
-    context = worker_context(message.tenant_id, message.correlation_id)
-    with unit_of_work(context) as uow:
+def _claimed(message: Message) -> Claim:
+    with unit_of_work(worker_context(message.tenant_id, message.correlation_id)) as uow:
         try:
-            claim = uow.jobs.claim(message, _lease_s(message.stage), name())
+            return uow.jobs.claim(message, _lease_s(message.stage), name())
         except NotFound:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
             logs.error("job_not_of_this_tenant", stage=message.stage)
             metrics.record(metrics.TENANT_MISMATCHES, of="message")
             raise
-    job, units = claim.job, _Units(context)
+
+
+def _work(claim: Claim) -> None:
+    job = claim.job
+    units = _Units(worker_context(job.tenant_id, job.correlation_id))
     began = monotonic()
     try:
         follows = STAGES[job.stage](units.begin, claim)
@@ -130,18 +151,25 @@ def _deliver(message: Message) -> None:
         _count(job, "failed", began)
         logs.warning("job_failed", stage=job.stage, code=error.code, attempt=job.attempt)
     except Exception as error:
-        failure = failure_of(error)
+        failure, pause = failure_of(error), _pause_s(job, error)
         _log_retry(job, failure)
-        _end(units, job, "retry", failure)
+        _end(units, job, "retry", failure, pause)
         _count(job, "retry", began)
-        raise
+        raise Transient(failure.code, retry_in=pause) from error
     else:
         logs.info("stage_done", stage=job.stage, attempt=job.attempt)
         _count(job, "done", began)
         if job.stage == "scoring" and not follows:
             metrics.record(metrics.REFERRALS)
     finally:
-        publish_turns(context, job, units.turns)
+        publish_turns(units.context, job, units.turns)
+        publish_all(units.context, units.made)
+
+
+def _pause_s(job: Job, error: Exception) -> float:
+    """By the job's own attempts: the message's receives may be another job's."""
+    asked = error.retry_in if isinstance(error, Transient) else None
+    return asked or backoff_s(job.attempt, random.random())  # noqa: S311 # nosec B311 # spreads retries
 
 
 def _lease_s(stage: Stage) -> float:
@@ -160,9 +188,9 @@ def failure_of(error: Exception) -> Failure:
     return Failure("unexpected_error", type(error).__name__, tidy(logs.frames(error)))
 
 
-def _end(units: _Units, job: Job, outcome: str, failure: Failure) -> None:
+def _end(units: _Units, job: Job, outcome: str, failure: Failure, pause_s: float = 0.0) -> None:
     with units.begin() as uow:
-        uow.jobs.end_attempt(job, outcome, failure)
+        uow.jobs.end_attempt(job, outcome, failure, pause_s)
 
 
 def _log_retry(job: Job, failure: Failure) -> None:

@@ -68,11 +68,16 @@ DEFINERS = {
     "find_feed",
     "tenants_to_remind",
     # Fairness is between tenants: how many jobs of whom are in flight, and whose turn it is. Of others' jobs a worker
-    # learns the ids that it has to send.
+    # learns the ids that it has to send, and the one that it is to do.
+    "choose_job",
+    "claim_next",
     "hold_back",
+    "put_back",
     "take_place",
+    "take_turn",
     "take_turns",
     "turns_after",
+    "turns_now",
     # The throttle's buckets are out of every service's reach.
     "return_token",
     "sweep_buckets",

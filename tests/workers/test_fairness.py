@@ -129,29 +129,26 @@ def test_paused_work_waits_and_nothing_of_it_is_lost_or_counted(
         assert_done_once(db, job)
 
 
-def test_a_tenant_has_its_share_while_another_one_waits_and_all_of_it_when_none_does(
+def test_whatever_is_delivered_the_tenant_with_the_least_at_work_is_next(
     db: Database, person: Callable[..., Person]
 ) -> None:
+    """Its messages in whatever order: a noisy tenant has all the workers alone, and its share while others wait."""
     noisy, quiet = person("acme"), person("globex")
     db.rows("insert into stage_pace (stage, waiting, workers) values ('generating', 0, 2)")
-    first, second, third = (export(noisy) for _ in range(3))
-    under_way = claim(message_for(first))
-    claim(message_for(second))  # nobody waits
-    other = export(quiet)
-    with unit_of_work(quiet.context) as uow:
-        uow.jobs.mark_published(other.id, other.stage)
-    with pytest.raises(HeldBack):
-        claim(message_for(third))
-    [row] = db.rows("select held, published_at, attempt, status from jobs where id = %s", third.id)
-    assert row == {"held": True, "published_at": None, "attempt": 0, "status": "queued"}
+    crowd = [export(noisy) for _ in range(8)]
+    messages = [message_for(job) for job in reversed(crowd)]
+    first, second = claim(messages[0]), claim(messages[1])
+    assert [first.id, second.id] == [crowd[0].id, crowd[1].id]  # alone it has both, oldest first
+    others = [export(quiet) for _ in range(3)]
+    finish(first)
+    third = claim(messages[2])
+    assert (third.tenant_id, third.id) == (quiet.tenant_id, others[0].id)  # not one more of the crowd before it
+    finish(second)
+    assert claim(messages[3]).id == crowd[2].id  # and now the crowd's, not the quiet one's second
+    finish(third)
+    assert claim(messages[4]).id == others[1].id
     put(tenants={noisy.tenant_id: TenantLimits(share=1.0)})
-    claim(message_for(third))
-    put()
-    done = claim(message_for(other))  # whoever has nothing yet is never held back for a share
-    fourth = export(noisy)
-    claim(message_for(fourth))
-    assert finish(under_way) == []
-    assert finish(done) == []
+    assert claim(message_for(others[0])).id == crowd[3].id  # a done job's message is a permit all the same
 
 
 def test_a_cap_holds_under_four_workers_and_gives_its_places_to_all_tenants(
@@ -197,7 +194,7 @@ def test_a_dead_worker_s_place_is_free_when_its_lease_ends(db: Database, member:
     put(stages={STAGE: StageLimits(concurrency=1)})
     first, second = export(member), export(member)
     claim(message_for(first))
-    with pytest.raises(HeldBack):
+    with pytest.raises(LeaseLost):
         claim(message_for(second))
     db.rows("update jobs set lease_until = now() - interval '1 second' where id = %s", first.id)
     finish(claim(message_for(second)))

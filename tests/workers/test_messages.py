@@ -104,6 +104,7 @@ def test_a_worker_survives_hostile_messages_and_none_is_lost(
 ) -> None:
     """Every one ends in the dead-letter queue, whole; the good job beside them is done."""
     victim = submitted(member, publish=False)
+    db.rows("update jobs set available_at = now() + interval '1 hour'")  # and no other message is a permit for it
     bodies = hostile(message_for(victim))
     sqs = client(queues)
     redrive = sqs.get_queue_attributes(QueueUrl=queues["scoring"], AttributeNames=["RedrivePolicy"])["Attributes"]

@@ -117,6 +117,7 @@ def test_a_job_that_dies_again_opens_its_letter_again(db: Database, member: Pers
     [record] = receive(emulated_sqs(), queues["scoring"])
     with letters.poisoned(db):
         for _ in range(5):
+            letters.due()
             assert letters.sqs.handler({"Records": [letters.record(record["body"])]}, None)["batchItemFailures"]
     assert letters.consume(record["body"])
     [row] = db.rows("select state, times_seen, replays from dead_letters")

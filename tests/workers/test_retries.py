@@ -11,6 +11,7 @@ from infra.local import clients
 from infra.messages import encode
 from tests.api.conftest import receive
 from tests.conftest import Database, Person
+from tests.letters import due
 from tests.workers.conftest import assert_done_once, submitted
 from workers import relay, sqs, sweeper
 from workers.work import deliver
@@ -84,6 +85,9 @@ def test_an_unexpected_failure_is_tried_again(db: Database, member: Person) -> N
 
     db.rows("update templates set document = %s, content_hash = 'mended' where slug = 'low-back-pain'", document)
     db.rows("update submissions set template_hash = 'mended'")
+    deliver(message_for(job))
+    assert db.value("select attempt from jobs") == 1  # not before its pause is over
+    due()
     assert failures(sqs.handler(event("scoring", message_for(job)), None)) == []
     assert db.value("select attempt from jobs") == 0
     assert db.value("select stage from jobs") == "generating"
@@ -97,6 +101,7 @@ def test_attempts_end_and_then_an_operator_decides(
     db.rows("update templates set document = '{}', content_hash = 'broken2' where slug = 'low-back-pain'")
     db.rows("update submissions set template_hash = 'broken2'")
     for _ in range(job.max_attempts + 2):
+        due()
         assert failures(sqs.handler(event("scoring", message_for(job)), None)) == ["0"]
     assert db.value("select status from jobs") == "dead"
     assert db.value("select count(*) from attempts") == job.max_attempts
