@@ -64,6 +64,8 @@ STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.ImportHasFailures: 409,
     errors.ImportInOtherState: 409,
     errors.ImportResultsNotReady: 409,
+    errors.BulkActionFileNotReady: 409,
+    errors.BulkActionInOtherState: 409,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
     templates.NotSubmitted: 409,

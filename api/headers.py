@@ -32,6 +32,11 @@ def _idempotency_key(idempotency_key: Lines = None) -> str:
             raise HttpProblem("idempotency_key_missing")
 
 
+def _optional_key(idempotency_key: Lines = None) -> str | None:
+    """For operations that only sometimes make work."""
+    return None if idempotency_key is None else _idempotency_key(idempotency_key)
+
+
 def _revision(if_match: Lines = None) -> int:
     """The one version that the client has read. `*` and lists name no version, so they protect nobody's changes."""
     match if_match:
@@ -78,6 +83,7 @@ def _last_event(last_event_id: Lines = None) -> str:
 
 
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]
+OptionalIdempotencyKey = Annotated[str | None, Depends(_optional_key)]
 IfMatch = Annotated[int, Depends(_revision)]
 IfNoneMatch = Annotated[frozenset[str], Depends(_known)]
 PreferWait = Annotated[int, Depends(_wait)]

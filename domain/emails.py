@@ -161,6 +161,18 @@ TEXTS: dict[str, dict[str, Text]] = {
             "See the import",
             "/imports/$subject",
         ),
+        "bulk_action_finished": Text(
+            "A bulk action has finished",
+            ("Something that you started for several members has finished. Sign in to see what it did.",),
+            "See what it did",
+            "/bulk-actions/$subject",
+        ),
+        "assessment_due": Text(
+            "An assessment waits for you",
+            ("You have been asked to fill in an assessment. Sign in to begin it.",),
+            "Begin the assessment",
+            "/assessments/$subject",
+        ),
     }
 }
 KINDS = frozenset(TEXTS[LANGUAGE])
@@ -170,6 +182,8 @@ OPTIONAL = (
     "referral",
     "program_to_review",
     "import_finished",
+    "bulk_action_finished",
+    "assessment_due",
     "session_due",
     "reassessment_due",
     "fewer_days_offered",

@@ -208,7 +208,7 @@ class DeadLetterInOtherState(DomainError):
 
 class ExpectedCountDiffers(DomainError):
     code = "expected_count_differs"
-    detail = "The selector does not find as many dead letters as you expect. Do a dry run, and repeat with its count."
+    detail = "Not as many are found as you expect. Do a dry run, look at what it finds, and repeat with its count."
 
 
 class ReplayInOtherState(DomainError):
@@ -320,3 +320,13 @@ class ImportHasFailures(DomainError):
 class ImportResultsNotReady(DomainError):
     code = "import_results_not_ready"
     detail = "The results have not been collected yet. Ask for them, and wait for their job to end."
+
+
+class BulkActionInOtherState(DomainError):
+    code = "bulk_action_in_other_state"
+    detail = "The bulk action is in a state in which this cannot be done. Read it again."
+
+
+class BulkActionFileNotReady(DomainError):
+    code = "bulk_action_file_not_ready"
+    detail = "There is no such file, or not yet, or not any more. Wait for what makes it to end, or have it made."

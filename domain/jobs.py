@@ -9,7 +9,7 @@ from uuid import UUID
 Status = Literal["queued", "running", "retrying", "succeeded", "failed", "canceled", "dead"]
 Stage = Literal[
     "scoring", "generating", "sending", "exporting", "erasing", "processing", "adapting",
-    "checking", "importing", "collecting", "rendering",
+    "checking", "importing", "collecting", "rendering", "acting", "tabulating",
 ]  # fmt: skip
 # How far the clinician's review of the job's program is; None where the tenant asks for none.
 Review = Literal["pending", "approved", "rejected"]
@@ -46,6 +46,8 @@ STAGES_OF: dict[str, tuple[Stage, ...]] = {
     "import_check": ("checking",),
     "import": ("importing",),
     "import_results": ("collecting",),
+    "bulk_action": ("acting",),
+    "bulk_action_results": ("tabulating",),
     "adaptation": ("adapting",),
     "video": ("processing",),
     "report": ("rendering",),
@@ -60,6 +62,8 @@ TASK_OF: dict[Stage, str] = {
     "checking": "imports.check",
     "importing": "imports.run",
     "collecting": "imports.collect",
+    "acting": "bulk_actions.run",
+    "tabulating": "bulk_actions.collect",
     "adapting": "programs.adapt",
     "processing": "videos.process",
     "rendering": "reports.render",
@@ -73,6 +77,8 @@ QUEUE_OF: dict[Stage, str] = {
     "checking": "bulk",
     "importing": "bulk",
     "collecting": "bulk",
+    "acting": "bulk",
+    "tabulating": "bulk",
     "adapting": "generation",
     "processing": "media",
     "rendering": "bulk",  # an artefact of Lambda does not hold both an ffmpeg and what sets type

@@ -12,6 +12,8 @@ Kind = Literal[
     "program_rejected",
     "webhook_disabled",
     "import_finished",
+    "bulk_action_finished",
+    "assessment_due",
     "program_paused",
     "program_resumed",
     "reassessment_due",
@@ -43,6 +45,8 @@ TEXTS: dict[Kind, tuple[str, str]] = {
     ),
     "adaptation_to_review": ("A change of a program waits for review", "Accept or decline it before it is made."),
     "import_finished": ("An import has finished", "Its report says what it did, row by row."),
+    "bulk_action_finished": ("A bulk action has finished", "Its list says what became of each member."),
+    "assessment_due": ("An assessment waits for you", "Please answer its questions and hand it in."),
     "webhook_disabled": (
         "A webhook was disabled",
         "A receiver of webhooks is gone or has failed for days. Mend it, enable it again, and replay what is missing.",
@@ -52,7 +56,9 @@ TEXTS: dict[Kind, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`subject_type` is `program`, `assessment`, `import` or `webhook`; `read_at` is None until it has been read."""
+    """`subject_type` is `program`, `assessment`, `import`, `bulk_action` or `webhook`; `read_at` is None until it has
+    been read.
+    """
 
     id: UUID
     kind: Kind

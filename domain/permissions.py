@@ -152,6 +152,18 @@ ALLOWED: dict[str, frozenset[str]] = {
     "get_import_errors": CARE_ROLES,
     "request_import_results": CARE_ROLES,
     "get_import_results": CARE_ROLES,
+    # One thing for many members: the same.
+    "create_bulk_action": CARE_ROLES,
+    "list_bulk_actions": CARE_ROLES,
+    "get_bulk_action": CARE_ROLES,
+    "pause_bulk_action": CARE_ROLES,
+    "resume_bulk_action": CARE_ROLES,
+    "cancel_bulk_action": CARE_ROLES,
+    "follow_bulk_action": CARE_ROLES,
+    "list_bulk_action_members": CARE_ROLES,
+    "request_bulk_action_results": CARE_ROLES,
+    "get_bulk_action_results": CARE_ROLES,
+    "get_bulk_action_file": CARE_ROLES,
     # webhooks
     "create_webhook": OWNING_ROLES,
     "list_webhooks": OWNING_ROLES,

@@ -35,6 +35,7 @@ from domain.webhooks import Delivery, Endpoint
 if TYPE_CHECKING:
     from datetime import time
 
+    from domain.bulk_actions.ports import ActionEffects, BulkActions
     from domain.cohorts import Cohorts
     from domain.failures import Failure
     from domain.feeds import Feed
@@ -628,3 +629,7 @@ class UnitOfWork(Protocol):
     def import_effects(self) -> "Effects": ...
     @property
     def videos(self) -> Videos: ...
+    def bulk_actions(self) -> "BulkActions": ...
+    @property
+    def action_effects(self) -> "ActionEffects": ...
+    @property

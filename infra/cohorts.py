@@ -16,9 +16,11 @@ from infra.rows import Row, TenantConnection
 
 _MEMBER = ("id", "email", "role", "status", "parent_business_id", "revision", "created_at")
 _DOING = ("program_status", "completion", "adherence", "last_activity_at")
+FOUND_COLUMNS = ", ".join(
+    [*(f"u.{name}" for name in _MEMBER), "u.display_name as name, u.external_id", *(f"d.{name}" for name in _DOING)]
+)
 _FOUND = f"""
-    select {", ".join(f"u.{name}" for name in _MEMBER)}, u.display_name as name, u.external_id,
-        {", ".join(f"d.{name}" for name in _DOING)}
+    select {FOUND_COLUMNS}
     from users u cross join lateral app.doing(u.tenant_id, u.id, u.time_zone) d
     where u.tenant_id = %s and u.status <> 'erased'"""  # noqa: S608 - our own column names
 # Each condition with as many places as its values fill.
@@ -38,6 +40,8 @@ _CONDITIONS = {
     "email": "starts_with(lower(u.email), lower(%s))",
     "name": "starts_with(lower(u.display_name), lower(%s))",
 }
+# Those that ask how somebody does.
+_OF_DOING = ("active_since", "inactive_since", "completion_below", "adherence_below")
 # Of whom a group is, as text.
 _KEYS = {
     "template": """(select s.template_slug from submissions s where s.tenant_id = u.tenant_id and s.user_id = u.id
@@ -65,6 +69,16 @@ def conditions(wanted: Filter) -> tuple[str, list[Any]]:
     return " and ".join(parts), values
 
 
+def meant(wanted: Filter) -> tuple[tuple[str, str], list[Any]]:
+    """What follows `from` and what follows `where`, of whose values the tenant is the first; and the other values. How
+    somebody does is worked out only where the filter asks for it.
+    """
+    sql, values = conditions(wanted)
+    asks = any(getattr(wanted, name) is not None for name in _OF_DOING)
+    source = "users u" + (" cross join lateral app.doing(u.tenant_id, u.id, u.time_zone) d" if asks else "")
+    return (source, "u.tenant_id = %s and u.status <> 'erased'" + sql), values
+
+
 _WAYS = (("better", 1), ("same", 0), ("worse", -1))
 
 
@@ -77,7 +91,7 @@ class CohortRepository:
         audit.record_list(self._connection, "members")
         sql, values = conditions(wanted)
         listing = Listing(_FOUND + sql, ("u.created_at", "u.id"), descending=False)
-        return listing.page(self._connection, (self._tenant_id, *values), window, _found)
+        return listing.page(self._connection, (self._tenant_id, *values), window, found_from)
 
     def groups(self, wanted: CohortQuery) -> list[Group]:
         audit.record(self._connection, "cohort.read", "tenant", self._tenant_id, None)
@@ -171,7 +185,7 @@ def _group(row: Row, changes: int) -> Group:
     return Group(row["key"], row["people"], (*percents, *judged))
 
 
-def _found(row: Row) -> Found:
+def found_from(row: Row) -> Found:
     member = Member(name=row["name"], **{name: row[name] for name in _MEMBER})
     return Found(member, row["external_id"], **{name: row[name] for name in _DOING})
 

@@ -26,6 +26,8 @@ from infra.tenants import TenantRepository
 
 if TYPE_CHECKING:
     from infra.adaptations import AdaptationRepository
+    from infra.bulk_action_effects import BulkActionEffects
+    from infra.bulk_actions import BulkActionRepository
     from infra.cohorts import CohortRepository
     from infra.dead_letters import DeadLetterRepository
     from infra.feeds import FeedRepository
@@ -162,6 +164,18 @@ class UnitOfWork:
         from infra.import_effects import ImportEffects  # noqa: PLC0415
 
         return ImportEffects(self._connection)
+
+    @cached_property
+    def bulk_actions(self) -> "BulkActionRepository":
+        from infra.bulk_actions import BulkActionRepository  # noqa: PLC0415 - as imports
+
+        return BulkActionRepository(self._connection)
+
+    @cached_property
+    def action_effects(self) -> "BulkActionEffects":
+        from infra.bulk_action_effects import BulkActionEffects  # noqa: PLC0415
+
+        return BulkActionEffects(self._connection)
 
     @cached_property
     def videos(self) -> "VideoRepository":

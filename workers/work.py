@@ -22,7 +22,7 @@ from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_all, publish_turns
 from infra.units import UnitOfWork
-from workers import imports, reports, rights, training, videos
+from workers import bulk_actions, imports, reports, rights, training, videos
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
 """Begins a unit of work for the claimed job's tenant."""
@@ -74,6 +74,8 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
     "checking": imports.check,
     "importing": imports.run,
     "collecting": imports.collect,
+    "acting": bulk_actions.run,
+    "tabulating": bulk_actions.collect,
     "processing": videos.process,
     "rendering": reports.render,
     "adapting": training.adapt,

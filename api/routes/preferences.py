@@ -27,6 +27,8 @@ class EmailPreferences(BaseModel):
     referral: bool
     program_to_review: bool
     import_finished: bool
+    bulk_action_finished: bool
+    assessment_due: bool
     session_due: bool
     reassessment_due: bool
     fewer_days_offered: bool
@@ -54,6 +56,8 @@ class EmailChoices(Body):
     referral: StrictBool | None = Field(None, description="An assessment ended with advice to read first.")
     program_to_review: StrictBool | None = Field(None, description="For clinicians: a program waits for a review.")
     import_finished: StrictBool | None = Field(None, description="An import of one's own has finished.")
+    bulk_action_finished: StrictBool | None = Field(None, description="A bulk action of one's own has finished.")
+    assessment_due: StrictBool | None = Field(None, description="One has been asked to fill in an assessment.")
     session_due: StrictBool | None = Field(None, description="A session is planned for today.")
     reassessment_due: StrictBool | None = Field(None, description="It is time for a new assessment.")
     fewer_days_offered: StrictBool | None = Field(

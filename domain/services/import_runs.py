@@ -17,7 +17,7 @@ from domain.imports.reading import Read, Reader
 from domain.jobs import Job
 from domain.members import Member
 from domain.ports import UnitOfWork
-from domain.services import import_members, import_records, imports
+from domain.services import bulk_turns, import_members, import_records
 from domain.services.import_records import Templates
 from domain.tenancy import CARE_ROLES
 
@@ -116,7 +116,7 @@ def refuse(uow: UnitOfWork, job: Job, found: Import, fault: FileFault, new_id: N
         return None
     uow.imports.end(found.id, "invalid" if current.status == "validating" else "failed", fault.code, fault.row)
     uow.jobs.finish(job)
-    return imports.release(uow, new_id) if current.status in {"running", "undoing"} else None
+    return bulk_turns.release(uow, new_id) if current.status in {"running", "undoing"} else None
 
 
 # --- the run ---
@@ -163,9 +163,9 @@ def checkpoint(uow: UnitOfWork, job: Job, found: Import, rows: Sequence[Row], ne
     uow.jobs.finish(job)
     left = "done" if found.status == "undoing" else "pending"
     if uow.imports.chunk(found, left, 1):
-        return uow.jobs.enqueue(new_id(), imports.RUN, found.created_by, found.id)
+        return uow.jobs.enqueue(new_id(), bulk_turns.RUN_IMPORT, found.created_by, found.id)
     uow.imports.end(found.id, "undone" if found.status == "undoing" else "completed")
-    return imports.release(uow, new_id)
+    return bulk_turns.release(uow, new_id)
 
 
 def fail_all(uow: UnitOfWork, job: Job, found: Import, rows: Sequence[Row], new_id: NewId) -> Job | None:

@@ -19,9 +19,10 @@ from domain.imports.limits import MOST_INVITED_A_DAY
 from domain.imports.model import Import, Kind, Mode, OnDuplicate, Options
 from domain.jobs import Job
 from domain.ports import UnitOfWork
+from domain.services.bulk_turns import RUN_IMPORT, release, start_import
 
 ROUTE = "imports.create"
-CHECK, RUN, COLLECT = "import_check", "import", "import_results"
+CHECK, COLLECT = "import_check", "import_results"
 _A_DAY_S = 24 * 3600
 NewId = Callable[[], UUID]
 
@@ -88,15 +89,7 @@ def confirm(uow: UnitOfWork, import_id: UUID, revision: int, new_id: NewId) -> t
     wanted = found.counts.get("create", 0)
     if found.kind == "members" and uow.imports.invited_today() + wanted > MOST_INVITED_A_DAY:
         raise TooManyRequests(_A_DAY_S)
-    return start(uow, uow.imports.confirm(import_id, wanted + found.counts.get("update", 0)), new_id)
-
-
-def start(uow: UnitOfWork, found: Import, new_id: NewId) -> tuple[Import, Job | None]:
-    """Running, or waiting for the one that runs."""
-    if not uow.imports.slot():
-        return uow.imports.change(found.id, status="waiting"), None
-    found = uow.imports.begin_run(found.id, "running", found.worked_on)
-    return found, uow.jobs.enqueue(new_id(), RUN, found.created_by, found.id)
+    return start_import(uow, uow.imports.confirm(import_id, wanted + found.counts.get("update", 0)), new_id)
 
 
 def pause(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> tuple[Import, Job | None]:
@@ -110,7 +103,7 @@ def pause(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> tuple[Import, Job 
 def resume(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> tuple[Import, Job | None]:
     found = _in_state(uow.imports.locked(import_id), "resume")
     uow.imports.note("resumed", import_id)
-    return start(uow, found, new_id)
+    return start_import(uow, found, new_id)
 
 
 def cancel(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> tuple[Import, Job | None]:
@@ -133,11 +126,11 @@ def retry_failed(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> tuple[Impor
     found = uow.imports.change(
         import_id, to_do=found.done + found.skipped + again, failed=0, position=0, counts=found.counts | {"fail": left}
     )
-    return start(uow, found, new_id)
+    return start_import(uow, found, new_id)
 
 
 def undo(uow: UnitOfWork, import_id: UUID, revision: int, new_id: NewId) -> tuple[Import, Job | None]:
-    """Take back what nobody has used yet. Raises ImportInOtherState, also while another import runs."""
+    """Take back what nobody has used yet. Raises ImportInOtherState, also while another run is under way."""
     found = uow.imports.locked(import_id)
     if found.revision != revision:
         raise StaleRevision
@@ -147,15 +140,7 @@ def undo(uow: UnitOfWork, import_id: UUID, revision: int, new_id: NewId) -> tupl
     uow.imports.note("undone", import_id)
     uow.imports.change(import_id, position=0, to_do=found.done)
     found = uow.imports.begin_run(import_id, "undoing", 0)
-    return found, uow.jobs.enqueue(new_id(), RUN, found.created_by, import_id)
-
-
-def release(uow: UnitOfWork, new_id: NewId) -> Job | None:
-    """The slot is free: whoever has waited longest runs."""
-    waiting = uow.imports.next_waiting()
-    if waiting is None:
-        return None
-    return start(uow, waiting, new_id)[1]
+    return found, uow.jobs.enqueue(new_id(), RUN_IMPORT, found.created_by, import_id)
 
 
 def results(uow: UnitOfWork, import_id: UUID, new_id: NewId) -> Job:

@@ -77,6 +77,7 @@ BODIES: dict[str, Any] = {
     "import_template": export_questionnaire(_BACK),
     "save_assessment": {"answers": {"nprs_now": 4}},
     "make_check_in": {"answers": {flag.id: "no" for flag in asked_of(load_red_flags(), "lower_back")}},
+    "create_bulk_action": {"action": "assign"},
     "edit_program": {"changes": [{"session": 1, "position": 1, "effort": 1}]},
 }
 
@@ -212,6 +213,11 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     tested = post(f"business/webhooks/{hook['id']}/test", owner)
     imported = [post("imports", owner, {"kind": "members"})["id"] for _ in range(2)]  # one has its file, one waits
     view = post("business/views", owner, {"name": "All members", "filter": {"role": ["member"]}})
+    acted = []
+    for wanted in ({"name": "nobody"}, {"role": ["member"]}):  # of nobody, and one that waits for the other
+        body = {"action": "export", "filter": wanted}
+        count = post("business/bulk-actions", owner, body)["count"]
+        acted.append(post("business/bulk-actions", owner, body | {"dry_run": False, "expected_count": count})["id"])
     content = f"email,name\n{member.email},Ana\nnobody,Ben\n".encode()
     csv = owner.headers | {"Content-Type": "text/csv"}
     did(api.put(f"/v1/imports/{imported[0]}/content", content=content, headers=csv))
@@ -236,6 +242,7 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
         "export_id": [exports[0]["id"]],
         "import_id": imported,
         "view_id": [view["id"]],
+        "action_id": acted,
         "webhook_id": [hook["id"]],
         "delivery_id": [tested["id"]],
         "invitation_id": [invited["results"][0]["invitation_id"]],

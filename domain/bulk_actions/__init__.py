@@ -1,0 +1,1 @@
+"""One thing done for every member whom a filter means."""
