@@ -3,7 +3,7 @@ AWS a function outside the VPC, with neither a secret nor a network that leads t
 """
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from infra import http_sender, logs, queue, settings, webhook_queue
@@ -12,14 +12,15 @@ from infra.webhook_queue import Result
 
 _WAIT_S = 1
 _PAUSE_S = 5.0
-_AT_ONCE = 10  # messages of one receive: a slow receiver holds up nobody else's
+_RECEIVED = 10  # messages at most of one receive
+_AT_ONCE = 60  # posts: those to slow receivers hold up nobody else's
 
 
 @entry("webhook_sender")
 def handler(event: dict[str, Any], _context: object) -> dict[str, list[dict[str, str]]]:
     """Returns SQS's partial batch response: whoever is named in it comes back."""
     records = event["Records"]
-    with ThreadPoolExecutor(_AT_ONCE) as posts:
+    with ThreadPoolExecutor(_RECEIVED) as posts:
         posted = list(posts.map(lambda record: _tried(record["body"]), records))
     failed = [record["messageId"] for record, done in zip(records, posted, strict=True) if not done]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
@@ -30,13 +31,27 @@ def run(stop: threading.Event) -> None:
     queues = settings.webhook_queues()
     if queues is None:
         return
+    under_way: set[Future[None]] = set()
     with ThreadPoolExecutor(_AT_ONCE) as posts:
         while not stop.is_set():
             try:
-                list(posts.map(lambda message: _take(queues.to_send, message), queue.receive(queues.to_send, _WAIT_S)))
+                for message in queue.receive(queues.to_send, _WAIT_S):
+                    under_way.add(posts.submit(_take, queues.to_send, message))
+                under_way = _with_room(under_way)
             except Exception as error:  # noqa: BLE001 - the queue is down: what is on it stays there
                 logs.warning("webhook_sender_failed", error=type(error).__name__, frames=logs.frames(error))
                 stop.wait(_PAUSE_S)
+
+
+def _with_room(under_way: set[Future[None]]) -> set[Future[None]]:
+    """What is still under way once there is room for another receive. Raises what one that has ended has raised."""
+    done = {each for each in under_way if each.done()}
+    while len(under_way - done) > _AT_ONCE - _RECEIVED:
+        done |= wait(under_way - done, return_when=FIRST_COMPLETED).done
+    for each in done:
+        under_way.discard(each)
+        each.result()
+    return under_way
 
 
 def _take(url: str, message: queue.Received) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.webhooks import TEST
-from infra import background, queue, settings, webhook_queue, webhook_secrets
+from infra import background, http_sender, queue, settings, webhook_queue, webhook_secrets
 from infra.database import unit_of_work
 from infra.ids import new_id
 from tests import processes
@@ -172,6 +173,37 @@ def test_after_the_last_retry_it_has_failed_and_resent_it_has_them_all_again(db:
         due_now(db)
         turn()
     assert (delivery(db, made)["status"], delivery(db, made)["attempt"]) == ("delivered", 12)
+
+
+def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
+    db: Database, person: Callable[..., Person], owner: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_sender, "post", partial(http_sender.post, total_s=60))
+    answers, stop = threading.Event(), threading.Event()
+
+    def keeping_quiet(handler: Any) -> None:
+        answers.wait(60)
+        status(200)(handler)
+
+    sender = threading.Thread(target=webhook_sender.run, args=(stop,), daemon=True)
+    with (
+        receiving(keeping_quiet) as silent,
+        receiving() as prompt,
+        background.connected("test") as connection,
+    ):
+        try:
+            asked_for(owner, endpoint(db, owner, silent.url()))
+            webhooks.dispatch(connection)
+            sender.start()
+            processes.until(lambda: silent.got, 20)
+            other = person("globex", "business_owner")
+            asked_for(other, endpoint(db, other, prompt.url()))
+            webhooks.dispatch(connection)
+            processes.until(lambda: prompt.got, 30)
+        finally:
+            stop.set()
+            answers.set()
+            sender.join(20)
 
 
 def told(db: Database, who: Person) -> list[str]:
