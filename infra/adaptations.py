@@ -51,6 +51,21 @@ class AdaptationRepository:
             raise NotFound
         return rows[0]
 
+    def told(self, session_id: UUID) -> int:
+        """How many events of a session are known. They are only ever added to: more of them are new ones."""
+        [row] = self._connection.execute(
+            "select count(*) as events from session_events where tenant_id = %s and session_id = %s",
+            (self._context.tenant_id, session_id),
+        )
+        events: int = row["events"]
+        return events
+
+    def hold_session(self, session_id: UUID) -> None:
+        """From here on nothing is reported of it until the unit ends."""
+        self._connection.execute(
+            "select 1 from sessions where tenant_id = %s and id = %s for update", (self._context.tenant_id, session_id)
+        )
+
     def history(self, program_id: UUID) -> list[Row]:
         """Every reported line of the program's finished sessions, oldest first, with what it prescribed."""
         return self._connection.execute(_HISTORY, (self._context.tenant_id, program_id))

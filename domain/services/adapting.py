@@ -24,9 +24,10 @@ _KEPT = "kept"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A finished session and everything that the decisions after it depend on."""
+    """A finished session and everything that the decisions after it depend on. `told`: by so many events."""
 
     session_id: UUID
+    told: int
     at: Place
     program: Program
     review: bool
@@ -49,9 +50,11 @@ def read(uow: UnitOfWork, job: Job) -> Case | None:
     program = uow.programs.work_on(session["program_id"])
     if session["status"] != "done" or program.status != "active" or job.subject_id is None:
         return None
-    place = (session["week"], session["number"])
+    told = uow.adaptations.told(job.subject_id)  # before the history: what comes between is new
     history = uow.adaptations.history(program.id)
-    return Case(job.subject_id, place, program, session["review"], history, uow.adaptations.decided(job.subject_id))
+    decided = uow.adaptations.decided(job.subject_id)
+    place = (session["week"], session["number"])
+    return Case(job.subject_id, told, place, program, session["review"], history, decided)
 
 
 def decisions(case: Case, thresholds: PainThresholds) -> dict[str, Decision]:
@@ -152,8 +155,12 @@ def _positions(program: Program) -> dict[Place, list[int]]:
 def write(uow: UnitOfWork, case: Case, made: Draft) -> None:
     """Store what was decided, in the unit that ends the job.
 
-    Raises StaleRevision where the program has changed since it was read: then everything is decided anew.
+    Raises StaleRevision where the program has changed since it was read, or more was said of the session (who says it
+    finds this job under way, and makes none): then everything is decided anew.
     """
+    uow.adaptations.hold_session(case.session_id)
+    if uow.adaptations.told(case.session_id) != case.told:
+        raise StaleRevision
     program = case.program
     if made.plan != plan_of(program):
         _store(uow, program, made)

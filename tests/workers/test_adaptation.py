@@ -12,9 +12,11 @@ from domain.errors import NotFound, NotProposed, StaleRevision
 from domain.jobs import Job, message_for
 from domain.programs.checking.adapted import check_adapted
 from domain.programs.plan import Plan
-from domain.services import training
+from domain.safety.rules import PainThresholds
+from domain.services import adapting, training
 from domain.services.edits import plan_of
 from domain.sessions.events import Event
+from domain.tenancy import worker_context
 from infra import queue
 from infra.content import load_library
 from infra.database import unit_of_work
@@ -119,11 +121,30 @@ def test_the_same_session_again_changes_nothing(doing: Callable[..., Any], db: D
     assert (plan(who, program), db.rows("select * from adaptations")) == (after, rows)
 
 
+def test_what_is_said_while_a_session_is_learned_from_is_not_lost(doing: Callable[..., Any], db: Database) -> None:
+    """Whoever says it finds a job under way, and makes none."""
+    who, program = doing()
+    position, exercise = main_position(db, program)
+    job = report(who, db, program, 0, {position: 5})
+    assert job.subject_id is not None
+    with unit_of_work(worker_context(who.tenant_id)) as uow:
+        case = adapting.read(uow, job)
+    assert case is not None
+    late = Event(uuid4(), START + timedelta(days=1), "pain_after", position, {"pain": 9})
+    with unit_of_work(who.context) as uow:
+        found = training.report(uow, job.subject_id, [late], datetime.now(UTC), new_id())
+    assert found.job is not None
+    assert found.job.id == job.id
+    made = adapting.draft(case, adapting.decisions(case, PainThresholds()), load_library(), new_id)
+    with pytest.raises(StaleRevision), unit_of_work(worker_context(who.tenant_id)) as uow:
+        adapting.write(uow, case, made)
+    deliver(message_for(job))
+    assert [row["rule"] for row in db.rows("select rule from adaptations where exercise = %s", exercise)] == ["A03"]
+
+
 def test_where_programs_are_reviewed_a_change_waits_for_a_clinician(
     doing: Callable[..., Any], person: Callable[..., Person], db: Database
 ) -> None:
-    from domain.services import adapting
-
     who, program = doing(review=True)
     clinician = person("acme", "clinician", review=True)
     position, exercise = main_position(db, program)
