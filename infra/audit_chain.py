@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 
 from infra import settings, sign_in
+from infra.keepalive import KEEPALIVE
 
 _BATCH = 1000
 _MOST = 50  # batches a run: a minute's schedule must not overlap the next one
@@ -47,6 +48,7 @@ def _connected() -> psycopg.Connection[tuple[Any, ...]]:
     url = settings.relay_database_url()
     return psycopg.connect(
         url,
+        **KEEPALIVE,
         **sign_in.parameters(url),
         autocommit=True,
         connect_timeout=3,

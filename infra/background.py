@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 
 from domain.errors import Unavailable
 from infra import settings, sign_in
+from infra.keepalive import KEEPALIVE
 from infra.rows import Row
 
 Connection = psycopg.Connection[Row]
@@ -21,6 +22,7 @@ def connected(name: str) -> Iterator[Connection]:
         available(),
         psycopg.connect(
             url,
+            **KEEPALIVE,
             **sign_in.parameters(url),
             row_factory=dict_row,
             autocommit=True,

@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 
 from infra import logs, settings, sign_in
+from infra.keepalive import KEEPALIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,12 @@ def run(heard: Callable[[Change | None], None], stop: threading.Event) -> None:
         try:
             url = settings.database_url()
             with psycopg.connect(
-                url, **sign_in.parameters(url), autocommit=True, connect_timeout=3, application_name="ffp-listener"
+                url,
+                **KEEPALIVE,
+                **sign_in.parameters(url),
+                autocommit=True,
+                connect_timeout=3,
+                application_name="ffp-listener",
             ) as connection:
                 connection.execute("listen ffp_changes")
                 heard(None)

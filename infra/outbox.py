@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from domain.jobs import QUEUE_OF, Message
 from infra import settings, sign_in
 from infra.jobs import message_from
+from infra.keepalive import KEEPALIVE
 from infra.rows import Row
 
 _OPEN = "('queued', 'running', 'retrying')"
@@ -21,6 +22,7 @@ def transaction() -> Iterator[psycopg.Connection[Row]]:
     url = settings.relay_database_url()
     with psycopg.connect(
         url,
+        **KEEPALIVE,
         **sign_in.parameters(url),
         row_factory=dict_row,
         connect_timeout=3,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,7 @@ from psycopg_pool import ConnectionPool
 
 from domain import errors
 from infra import settings, sign_in
+from infra.keepalive import KEEPALIVE
 from infra.rows import Row
 
 Pool = ConnectionPool[psycopg.Connection[Row]]
@@ -24,6 +26,9 @@ SCHEMA: Final = "0022"
 _MOST_OPERATORS: Final = 4  # they are few
 _pools: dict[str, Pool] = {}
 _opening = threading.Lock()
+_READY_S: Final = 2.0
+_asking = threading.Lock()
+_asked: "list[Future[bool]]" = []  # whether the database is ready: who asks at once gets one answer
 
 
 def pool() -> Pool:
@@ -46,7 +51,7 @@ def _pool(name: str, url: Callable[[], str], size: Callable[[], int]) -> Pool:
 
 
 def _opened(url: str, name: str, size: int) -> Pool:
-    fixed = {
+    fixed = KEEPALIVE | {
         "autocommit": True,
         "row_factory": dict_row,
         "options": f"{_OPTIONS} -c app.release={settings.release()}",
@@ -131,10 +136,27 @@ def translated() -> Iterator[None]:
 def is_ready() -> bool:
     """Whether the database answers as ffp_app on a free connection, and has the schema that this release needs. A newer
     one will do: migrations go ahead of what uses them.
+
+    Says so within two seconds: a server that takes what it is asked and keeps quiet is not ready, and whoever looks at
+    it must not wait as well. Those who come meanwhile wait for the same answer, so no more than one thread is stuck.
     """
+    with _asking:
+        if not _asked or _asked[0].done():
+            _asked[:] = [Future()]
+            threading.Thread(target=_answer, args=_asked, name="ready", daemon=True).start()
+        [answer] = _asked
+    try:
+        return answer.result(_READY_S)
+    except TimeoutError:
+        return False
+
+
+def _answer(asked: "Future[bool]") -> None:
     try:
         with translated(), pool().connection(timeout=1) as raw:
             row = raw.execute("select version_num from alembic_version").fetchone()
+        asked.set_result(row is not None and row["version_num"] >= SCHEMA)
     except (errors.Unavailable, psycopg.ProgrammingError):  # the latter: nothing has been migrated
-        return False
-    return row is not None and row["version_num"] >= SCHEMA
+        asked.set_result(False)
+    except BaseException as error:  # noqa: BLE001 - whoever waits for the answer is told
+        asked.set_exception(error)

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 
 from domain.errors import Unavailable
 from infra import identities, logs, settings, sign_in
+from infra.keepalive import KEEPALIVE
 from infra.rows import Row
 
 _AT_ONCE = 20  # users asked about in one run: the schedule has a minute
@@ -62,6 +63,7 @@ def _call(query: str, params: Sequence[Any] = ()) -> list[Row]:
     url = settings.relay_database_url()
     with psycopg.connect(
         url,
+        **KEEPALIVE,
         **sign_in.parameters(url),
         row_factory=dict_row,
         autocommit=True,

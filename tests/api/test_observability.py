@@ -1,28 +1,49 @@
 """What a request and its job leave behind for those who watch: lines, metrics, one trace over both queues, health."""
 
 import importlib
+import inspect
 import json
 import logging
 import re
+import socket
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from httpx2 import Response
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.testclient import TestClient
 
-from infra import heartbeat, logs, metrics, metrics_server, pools, queue, settings, telemetry, tracing
+from api.routes import health
+from infra import (
+    background,
+    heartbeat,
+    listener,
+    logs,
+    metrics,
+    metrics_server,
+    outbox,
+    pools,
+    queue,
+    settings,
+    telemetry,
+    tracing,
+)
+from infra.keepalive import KEEPALIVE
 from infra.local.identities import ensure_pool
 from infra.spans import OpenTelemetry
 from tests.answers import low_back_pain
 from tests.api import accounts
 from tests.api.problems import assert_problem
 from tests.conftest import Database, Person, forget
+from tests.processes import until
+from tests.wire import Wire
 
 Make = Callable[..., Person]
 Record = tuple[str, float, dict[str, str]]
@@ -357,6 +378,48 @@ def test_ready_is_not_live(api: TestClient, db: Database, monkeypatch: pytest.Mo
     monkeypatch.setenv("FFP_DATABASE_URL", "postgresql://ffp_app@127.0.0.1:1/ffp")
     forget()
     assert api.get("/v1/health/live").json() == {"status": "ok"}
+
+
+def test_a_database_that_keeps_quiet_holds_up_neither_live_nor_ready(
+    api: TestClient, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _, port = db.app_url.rpartition("@")[2].partition("/")[0].partition(":")
+    with Wire(host, int(port)) as wire:
+        monkeypatch.setenv("FFP_DATABASE_URL", db.app_url.replace(f"{host}:{port}", f"127.0.0.1:{wire.port}"))
+        forget()
+        hold = wire.hold(b"alembic_version", "before")
+        # Whoever asks first, and who asks while that has no answer.
+        for _ in range(2):
+            assert_problem(api.get("/v1/health/ready"), 503, "unavailable")
+        assert hold.reached.is_set()
+        hold.release()
+        until(lambda: api.get("/v1/health/ready").status_code == 200, 10)
+    assert inspect.iscoroutinefunction(health.live)  # it waits for no thread either
+
+
+def test_connections_notice_that_their_server_is_gone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of requests, and those that are kept: by the listener, which asks nothing, and by the relay's loops."""
+    given: list[dict[str, Any]] = []
+
+    def noted(url: str, **parameters: Any) -> Any:
+        given.append(parameters)
+        raise psycopg.OperationalError
+
+    with pools.pool().connection() as raw, socket.fromfd(raw.fileno(), socket.AF_INET, socket.SOCK_STREAM) as wire:
+        assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE["keepalives_idle"]
+    with background.connected("test") as kept:
+        assert kept.info.get_parameters()["tcp_user_timeout"] == "10000"
+    with outbox.transaction() as relay:
+        assert relay.info.get_parameters()["tcp_user_timeout"] == "10000"
+    stop = threading.Event()
+    monkeypatch.setattr(psycopg, "connect", noted)
+    thread = threading.Thread(target=listener.run, args=(lambda _: None, stop))
+    thread.start()
+    until(lambda: given, 10)
+    stop.set()
+    thread.join(10)
+    assert given[0].items() >= KEEPALIVE.items()
 
 
 def test_the_release_knows_its_schema() -> None:
