@@ -48,6 +48,15 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Who does a program (one has at most one), where it is their time, and when they are not to be disturbed."""
+
+    zone: tzinfo
+    quiet: Quiet
+    course: Course
+
+
+@dataclass(frozen=True, slots=True)
 class Reminder:
     """`on` is the person's day; `subject_id` the session, or the program."""
 

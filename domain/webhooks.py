@@ -75,6 +75,16 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an endpoint is to be; None leaves what is there. `events` none at all: every event."""
+
+    url: str | None = None
+    events: list[str] | None = None
+    description: str | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """`outcome`, `response_status` and `duration_ms` are of the last attempt; `next_at` of the one to come."""
 

@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.services.catching_up import Due, Moved
-from domain.sessions.missed import DEFAULT, Course, Place, Strategy
+from domain.sessions.missed import DEFAULT, Course, Due, Moved, Place, Strategy
 from infra.outbox import transaction
 from infra.rows import Row, TenantConnection
 

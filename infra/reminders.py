@@ -6,8 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from domain.reminders import Course, Kind, Planned, Quiet, Reminder
-from domain.services.reminders import Person
+from domain.reminders import Course, Kind, Person, Planned, Quiet, Reminder
 from infra.outbox import transaction
 from infra.rows import Row, TenantConnection
 

@@ -1,18 +1,14 @@
 """A business's webhooks in PostgreSQL, as who runs it sees them: the secret is written, and never read here."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domain.errors import NotFound
 from domain.pages import Page, Window
-from domain.webhooks import TEST, Delivery, Endpoint
+from domain.webhooks import TEST, Delivery, Endpoint, Wanted
 from infra import audit
 from infra.listing import Listing
 from infra.rows import Row, TenantConnection
-
-if TYPE_CHECKING:
-    from domain.services.webhooks import Wanted
 
 _COLUMNS = """id, url, events, description, enabled, disabled_reason, previous_until, failing_since, revision,
     created_at, updated_at"""
@@ -61,7 +57,7 @@ class WebhookRepository:
             raise NotFound
         return _endpoint(rows[0])
 
-    def add(self, endpoint_id: UUID, wanted: "Wanted", sealed: bytes) -> Endpoint:
+    def add(self, endpoint_id: UUID, wanted: Wanted, sealed: bytes) -> Endpoint:
         [row] = self._connection.execute(
             f"""insert into webhook_endpoints (tenant_id, id, url, events, description, enabled, secret)
                 values (%s, %s, %s, %s, %s, %s, %s) returning {_COLUMNS}""",  # noqa: S608
@@ -78,7 +74,7 @@ class WebhookRepository:
         self._record("added", endpoint_id)
         return _endpoint(row)
 
-    def change(self, endpoint_id: UUID, revision: int, wanted: "Wanted") -> Endpoint | None:
+    def change(self, endpoint_id: UUID, revision: int, wanted: Wanted) -> Endpoint | None:
         """None where it is not there in this revision."""
         rows = self._connection.execute(
             f"""update webhook_endpoints set url = coalesce(%s, url), events = coalesce(%s, events),

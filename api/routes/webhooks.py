@@ -15,9 +15,8 @@ from api.headers import IfMatch, etag
 from api.models import Body
 from api.paging import Cursor, Limit, ListBody, Paging
 from domain.services import webhooks
-from domain.services.webhooks import Wanted
 from domain.tenancy import Context
-from domain.webhooks import LONGEST_URL, SECRET_BYTES, Delivery, Endpoint, Event, Status, written
+from domain.webhooks import LONGEST_URL, SECRET_BYTES, Delivery, Endpoint, Event, Status, Wanted, written
 from infra import settings, throttle, webhook_secrets
 from infra.database import unit_of_work
 from infra.ids import new_id

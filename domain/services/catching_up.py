@@ -1,7 +1,6 @@
 """Missed sessions of one tenant: read some programs, work out their days, write what has changed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,25 +10,8 @@ from domain.ports import UnitOfWork
 from domain.programs.library import Library
 from domain.records import Session
 from domain.services.edits import plan_of
-from domain.sessions.missed import Course, Outcome, catch_up
+from domain.sessions.missed import Due, Moved, catch_up
 from domain.sessions.reentry import eased, percent_of
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An active program with a session that may be past; `first` is its `next_due` as it was read."""
-
-    program_id: UUID
-    user_id: UUID
-    course: Course
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What becomes of it."""
-
-    due: Due
-    outcome: Outcome
 
 
 def plan(due: Sequence[Due], strategy: Any) -> list[Moved]:

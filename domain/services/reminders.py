@@ -1,21 +1,11 @@
 """Reminders of one tenant: read some programs, work out who is to be reminded, write it down with the e-mail."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from uuid import UUID
 
 from domain.ports import UnitOfWork
-from domain.reminders import Course, Quiet, Reminder, due
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who does a program (one has at most one), where it is their time, and when they are not to be disturbed."""
-
-    zone: tzinfo
-    quiet: Quiet
-    course: Course
+from domain.reminders import Person, Reminder, due
 
 
 def read(uow: UnitOfWork, after: UUID | None, limit: int, now: datetime) -> list[Person]:

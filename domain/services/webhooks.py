@@ -1,22 +1,11 @@
 """Who of a business's systems is told what."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from domain.errors import StaleRevision, TooManyWebhooks, WebhookDisabled
 from domain.ports import UnitOfWork
-from domain.webhooks import MOST, Delivery, Endpoint, refuse_url
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an endpoint is to be; None leaves what is there. `events` none at all: every event."""
-
-    url: str | None = None
-    events: list[str] | None = None
-    description: str | None = None
-    enabled: bool | None = None
+from domain.webhooks import MOST, Delivery, Endpoint, Wanted, refuse_url
 
 
 def add(uow: UnitOfWork, endpoint_id: UUID, wanted: Wanted, sealed: bytes, *, allow_private: bool) -> Endpoint:

@@ -77,6 +77,23 @@ class Outcome:
     offer_fewer_days: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An active program with a session that may be past; `first` is its `next_due` as it was read."""
+
+    program_id: UUID
+    user_id: UUID
+    course: Course
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What becomes of it."""
+
+    due: Due
+    outcome: Outcome
+
+
 def catch_up(course: Course, strategy: Strategy) -> Outcome:
     """What becomes of the open sessions of a program when its person's day begins."""
     late = [place for place in course.places if place.on < course.today]
