@@ -9,6 +9,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from tests.answers import low_back_pain
 from tests.api.problems import assert_problem
 from tests.conftest import Database, Person
 from tests.statements import Asked, Recorder
@@ -259,6 +260,29 @@ def test_a_new_assessment_takes_the_place_of_a_paused_program(athlete: Make, per
     assert b.get(f"programs/{b.program}")["status"] == "active"
     # What a check-in has stopped is not taken up again by a detour.
     assert_problem(a.post(f"programs/{a.program}/restart"), 409, "program_in_other_state")
+
+
+def test_a_referral_from_a_new_assessment_stops_the_program_too(
+    athlete: Make, person: Make, submit: Make, work: Make, db: Database
+) -> None:
+    who, neighbour = person("acme"), athlete(person("acme"))
+    clinician = person("acme", "clinician")
+    put_away = athlete(who)
+    a = athlete(who)  # takes the place of the first
+    submit(who, answers=low_back_pain(rf_chest_pain="yes"))
+    work()
+    assert a.get(f"programs/{a.program}")["status"] == "paused_safety"
+    assert a.calendar() == []
+    assert neighbour.get(f"programs/{neighbour.program}")["status"] == "active"
+    kinds = db.rows("select user_id from notifications where kind = 'program_paused'")
+    assert {row["user_id"] for row in kinds} == {who.context.user_id, clinician.context.user_id}
+    stopped = "select subject_type from audit_log where action = 'safety.referral' order by subject_type"
+    assert [row["subject_type"] for row in db.rows(stopped)] == ["assessment", "program"]
+    # Nor is an older program a way round it, once the clinic has ended this one.
+    assert a.post(f"programs/{a.program}/end", who=clinician).json()["status"] == "ended"
+    assert_problem(put_away.post(f"programs/{put_away.program}/restart"), 409, "program_in_other_state")
+    restarted = put_away.post(f"programs/{put_away.program}/restart", who=clinician)
+    assert restarted.json()["status"] == "active"
 
 
 def test_the_cost_of_a_report_and_of_the_calendar(
