@@ -1,6 +1,7 @@
 """Imports: how fast a file is looked at and run, against single submits and against bare inserts, in one run.
 
     .venv/bin/python benchmarks/bulk.py [--members 100000] [--assessments 10000] [--specs 300] [--singles 600]
+        [--actions 2000]
 
 A real API, real workers and a durable PostgreSQL of their own, started here and stopped at the end. Single submits are
 a sample (`--singles`), each with its own person, through HTTP by eight clients with a worker beside them; the specs of
@@ -30,6 +31,7 @@ import psycopg
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import bulk_actions  # noqa: E402
 from benchmarks.floor import Floor, timed  # noqa: E402
 from benchmarks.main_job import CLIENTS, Stack, quantile  # noqa: E402
 from tests.answers import low_back_pain  # noqa: E402
@@ -287,7 +289,8 @@ def neighbour(bench: Bench, people: list[tuple[str, str]], answers: list[Answers
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("members", 100_000), ("assessments", 10_000), ("specs", 300), ("singles", 600)):
+    sizes = {"members": 100_000, "assessments": 10_000, "specs": 300, "singles": 600, "actions": 2_000}
+    for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ffp-benchmark-") as name:
@@ -311,6 +314,8 @@ def measure(bench: Bench, given: argparse.Namespace) -> None:
         _table(bench, worker, given, answers)
     print()
     neighbour(bench, bench.people(max(500, given.assessments // 5)), answers, 60)
+    print()
+    bulk_actions.measure(bench.stack, given.actions)
 
 
 def _table(bench: Bench, worker: psutil.Process, given: argparse.Namespace, answers: list[Answers]) -> None:
