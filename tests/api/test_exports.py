@@ -247,7 +247,7 @@ def test_storage_that_does_not_answer_is_asked_again(
 
 # Before and after what the worker asks of PostgreSQL and of S3.
 POINTS: list[tuple[str, bytes, Side]] = [
-    ("database", b"app.claim_job", "after"),
+    ("database", b"app.claim_next", "after"),
     ("database", b"from submissions x", "after"),
     ("storage", b"PUT /ffp-exports", "before"),
     ("storage", b"PUT /ffp-exports", "after"),

@@ -15,8 +15,8 @@ from tests.workers.conftest import assert_done_once, settled, submitted
 pytestmark = pytest.mark.usefixtures("quick")
 
 # Every statement of a worker's job; each is killed at before it is sent and after it was done.
-STATEMENTS = [b"app.claim_job", b"app.finish_scoring", b"app.mark_published", b"app.finish_generation"]
-SAMPLE = {(b"app.claim_job", "after"), (b"app.finish_scoring", "after"), (b"app.finish_generation", "before"), (b"app.finish_generation", "after")}  # fmt: skip
+STATEMENTS = [b"app.claim_next", b"app.finish_scoring", b"app.mark_published", b"app.finish_generation"]
+SAMPLE = {(b"app.claim_next", "after"), (b"app.finish_scoring", "after"), (b"app.finish_generation", "before"), (b"app.finish_generation", "after")}  # fmt: skip
 POINTS = [
     pytest.param(
         statement,

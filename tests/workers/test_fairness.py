@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from domain.errors import StaleRevision
 from domain.failures import Failure
-from domain.jobs import HeldBack, Job, LeaseLost, Message, Stage, Transient, message_for
+from domain.jobs import Job, LeaseLost, Message, Stage, Transient, message_for
 from domain.limits import Limits, StageLimits, TenantLimits, stages_of_kind, stages_of_queue
 from domain.services import limits as service
 from domain.tenancy import Operator, worker_context
