@@ -64,6 +64,7 @@ lock: setup-dev ## Compile the lock files anew (UPGRADE=--upgrade for newer vers
 	$(COMPILE) pyproject.toml --extra worker -c requirements/dev.lock -o requirements/worker.lock
 	$(COMPILE) pyproject.toml --extra media -c requirements/dev.lock -o requirements/media.lock
 	$(COMPILE) pyproject.toml requirements/function-worker.in -c requirements/dev.lock -o requirements/function-worker.lock
+	$(COMPILE) pyproject.toml requirements/function-documents.in -c requirements/dev.lock -o requirements/function-documents.lock
 	$(COMPILE) pyproject.toml requirements/function-media.in -c requirements/dev.lock -o requirements/function-media.lock
 	$(COMPILE) requirements/function-migrate.in -c requirements/dev.lock -o requirements/function-migrate.lock
 	$(COMPILE) requirements/emulator.in -o requirements/emulator.lock

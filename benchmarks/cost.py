@@ -26,6 +26,10 @@ REST_MILLION = 3.50
 FUNCTION_MILLION, FUNCTION_GB_S = 0.20, 0.0000133334  # arm64
 SNAPSHOT_GB_S, RESTORE_GB = 0.0000015046, 0.0001397998
 QUEUE_MILLION, QUEUE_FREE = 0.40, 1e6
+KEY_MILLION, KEY_FREE = 3.00, 20_000  # requests of KMS
+# An hour of each queue, two for each function that sends there and one for the one that receives (SQS, "Estimating AWS
+# KMS usage costs"); tests/aws/test_cost.py counts.
+SENDERS, RECEIVERS = 17, 12
 POLLERS, POLL_S = 5, 20  # of one event source, also when there is nothing
 SIGN_IN_USER, SIGN_IN_USER_LITE, SIGN_IN_FREE = 0.015, 0.0055, 10_000  # Essentials; Lite does not rotate refresh tokens
 LOG_GB = 0.50
@@ -37,7 +41,7 @@ OUT_GB, OUT_FREE_GB = 0.085, 1000  # CloudFront
 STORED_GB = 0.023  # S3
 
 # What the templates make, some of it rounded up; tests/aws/test_cost.py counts. An alarm pays for each of its metrics.
-KEYS, SECRETS, ALARMS, EVENT_SOURCES = 6, 3, 50, 12
+KEYS, SECRETS, ALARMS, EVENT_SOURCES = 8, 3, 50, 12
 METRICS = 35  # of our own, by their dimensions
 
 # Seconds of a function on 1,024 MB of arm64, with PostgreSQL's and the network's (docs/performance.md, doubled).
@@ -69,7 +73,8 @@ def lines(size: Size) -> Iterator[tuple[str, float]]:
     yield "SQS", max(0.0, polls + 3 * messages - QUEUE_FREE) / 1e6 * QUEUE_MILLION
     yield "Cognito", max(0, size.users - SIGN_IN_FREE) * SIGN_IN_USER
     yield "logs", ((requests + messages) * LOGGED_KB / 1e6 + FLOW_GB) * LOG_GB
-    yield "keys, secrets, zone", KEYS * KEY + SECRETS * SECRET + ZONE
+    asked = max(0, SECONDS_A_MONTH / 3600 * (2 * SENDERS + RECEIVERS) - KEY_FREE)
+    yield "keys, secrets, zone", KEYS * KEY + asked / 1e6 * KEY_MILLION + SECRETS * SECRET + ZONE
     yield "alarms, metrics, check", ALARMS * ALARM + METRICS * METRIC + CHECK
     traced = min(requests, SECONDS_A_MONTH + 0.05 * requests)  # X-Ray takes one a second and a twentieth of the rest
     yield "traces", max(0.0, traced - TRACES_FREE) / 1e6 * TRACES_MILLION

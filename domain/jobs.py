@@ -81,7 +81,7 @@ QUEUE_OF: dict[Stage, str] = {
     "tabulating": "bulk",
     "adapting": "generation",
     "processing": "media",
-    "rendering": "bulk",  # an artefact of Lambda does not hold both an ffmpeg and what sets type
+    "rendering": "notifications",  # what sets type and the solver are each half of what an artefact may hold
 }
 STAGE_AFTER: dict[Stage, Stage] = {before: after for stages in STAGES_OF.values() for before, after in pairwise(stages)}
 
@@ -140,16 +140,16 @@ class Message:
     traceparent: str | None = None
     replay: int = 0
     held: bool = False
+    id: UUID | None = field(default=None, compare=False)
+
+    def names(self, job: Job) -> bool:
+        return (self.tenant_id, self.job_id) == (job.tenant_id, job.id)
 
 
 def message_for(job: Job) -> Message:
     return Message(job.tenant_id, job.id, job.stage, job.correlation_id, job.traceparent, job.replays, job.held)
 
 
-    id: UUID | None = field(default=None, compare=False)
-
-    def names(self, job: Job) -> bool:
-        return (self.tenant_id, self.job_id) == (job.tenant_id, job.id)
 class Transient(Exception):
     """Later: the message becomes visible again after `retry_in` seconds (None: exponential backoff)."""
 

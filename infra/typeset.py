@@ -1,6 +1,6 @@
 """Programs set in type: PDF/UA-1, tagged, so that a screen reader finds headings, tables and their header rows.
 
-typst (80 MB) is in the workers' artefact and not in the API's; it is loaded by the first report. It reads no file,
+typst (80 MB) is in the artefact of one function (docs/deploy.md); it is loaded by the first report. It reads no file,
 no network and no font of the machine; what it sets comes in as data, so no text of a program is taken for markup.
 """
 

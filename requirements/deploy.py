@@ -108,6 +108,9 @@ class Account:
             )  # fmt: skip
             said = Path(answer.name).read_text()
         if told.get("FunctionError"):
+            where = f"the function's log says where: aws logs tail --since 15m, of ffp-{environment}-migrate"
+            raise Failed(f"the migration failed, and the release before goes on serving: {said}; {where}")
+        if '"refused"' in said:
             raise Failed(f"the migration was refused, and the release before goes on serving: {said}")
         if not self.dry_run:
             print(f"migrated: {said}")
@@ -148,14 +151,20 @@ class Account:
         except FileNotFoundError:
             raise Failed("there is no `aws` command on this machine: install the AWS CLI, version 2") from None
         except Failed:
-            raise Failed("there are no AWS credentials that work: `aws sso login`, or set AWS_PROFILE") from None
+            raise Failed(
+                "there are no AWS credentials that work: `aws sso login`, or set AWS_PROFILE; nothing has been begun"
+            ) from None
         print(f"deploying {self._stack} to account {found['Account']}, {self._region}")
 
     def _resource(self, logical_id: str) -> str | None:
         wanted = ["--stack-name", self._stack, "--logical-resource-id", logical_id]
         try:
             found = self._aws("cloudformation", "describe-stack-resource", *wanted)
-        except Failed:
+        except Failed as error:
+            # Whatever else went wrong, a throttled request or a right that is missing, is no first release: that
+            # moves traffic before it migrates.
+            if "does not exist" not in str(error):
+                raise
             return None
         name: str = found["StackResourceDetail"]["PhysicalResourceId"]
         return name

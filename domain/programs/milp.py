@@ -1,4 +1,5 @@
-"""The exact solver: HiGHS on the weekly model. The only module that imports it; workers only.
+"""The exact solver: HiGHS on the weekly model. The only module that imports it; workers only, and with the first week
+that is solved: functions that solve none have no solver in their artefact.
 
 1. The linear relaxation gives a bound on every week, and reduced costs that name the columns worth a look.
 2. An integer program over those columns nearly always comes within GAP of that bound.
@@ -12,15 +13,20 @@ Deterministic: one thread, fixed seed, stops by gap and node count. The clock is
 from collections import Counter
 from dataclasses import dataclass
 from math import floor, inf
-
-import highspy
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from domain.programs.distribution import distribute
 from domain.programs.draft import Draft
 from domain.programs.problem import Problem, Week, covered, objective
 from domain.programs.weekly import Weekly, weekly_model, with_slack
+
+if TYPE_CHECKING:
+    import highspy
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector = npt.NDArray[np.float64]
+    Mask = npt.NDArray[np.bool_]
 
 GAP = 0.02  # what counts as proven: the objective is within this share of the bound
 KERNELS = (60, 120)  # columns of the small program, and of the second try
@@ -40,8 +46,6 @@ MENDS = 12  # exchanges of exercises that may mend a week which could not be dis
 KERNEL_NODES = 100  # the small program finds its week early; what it does after that is proof, which comes later
 EPSILON = 1e-9
 ROUNDING = 1e-6  # the solver may call a whole number a little less
-Vector = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 # Percent of the session time that the weekly model leaves free, try by try (see with_slack).
 SLACK = (2, 4, 7, 10, 14, 18)
 
@@ -50,8 +54,8 @@ SLACK = (2, 4, 7, 10, 14, 18)
 class _Solution:
     """Values and reduced costs of all variables, the objective, and the bound proved for all weeks."""
 
-    values: Vector
-    reduced: Vector
+    values: "Vector"
+    reduced: "Vector"
     objective: float
     bound: float
 
@@ -100,6 +104,8 @@ def _week(problem: Problem, everything: Weekly, relaxed: _Solution) -> Week | No
 
 def _from_few_columns(model: Weekly, relaxed: _Solution, enough: float) -> _Solution | None:
     """Columns of the relaxed solution and those that would cost it least; more of them if that is not enough."""
+    import numpy as np  # noqa: PLC0415 - as said above
+
     count = len(model.columns)
     price = np.where(relaxed.values[:count] > EPSILON, inf, relaxed.reduced[:count])
     order = np.argsort(-price, kind="stable")
@@ -140,9 +146,12 @@ def _distributed(problem: Problem, model: Weekly, found: _Solution) -> Week | No
 
 
 def _run(
-    model: Weekly, mask: Mask | None = None, *, whole: bool = True, start: list[float] | None = None
+    model: Weekly, mask: "Mask | None" = None, *, whole: bool = True, start: list[float] | None = None
 ) -> _Solution | None:
     """Solve over the columns of `mask` (all without one), from `start` if given. None if there is no solution."""
+    import highspy  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in OPTIONS.items():
         solver.setOptionValue(option, value)
@@ -162,7 +171,10 @@ def _run(
     return _Solution(np.array(solution.col_value), np.array(solution.col_dual), info.objective_function_value, bound)
 
 
-def _program(model: Weekly, mask: Mask | None, whole: bool) -> highspy.HighsLp:
+def _program(model: Weekly, mask: "Mask | None", whole: bool) -> "highspy.HighsLp":
+    import highspy  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
     count = len(model.columns)
     upper = np.array(model.upper, dtype=float)
     if mask is not None:

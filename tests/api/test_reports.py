@@ -6,10 +6,12 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 from uuid import uuid4
 
+import pytest
 from starlette.testclient import TestClient
 
 from tests.api.problems import assert_problem
 from tests.conftest import Database, Person
+from tests.mail import deliver
 
 Make = Callable[..., Any]
 _direct = build_opener(ProxyHandler({}))
@@ -20,7 +22,13 @@ def ask(api: TestClient, who: Person, program: object, key: str | None = None) -
 
 
 def test_a_program_is_set_in_type_for_who_may_see_it(
-    api: TestClient, person: Make, submit: Make, work: Make, db: Database
+    api: TestClient,
+    person: Make,
+    submit: Make,
+    work: Make,
+    db: Database,
+    queues: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     who, clinician = person("acme"), person("acme", "clinician")
     neighbour, stranger = person("acme"), person("globex", "clinician")
@@ -35,7 +43,7 @@ def test_a_program_is_set_in_type_for_who_may_see_it(
     assert ask(api, clinician, program).json()["id"] == job["id"]  # it is being made
     at = f"/v1/reports/{job['id']}"
     assert_problem(api.get(f"{at}/download", headers=who.headers), 409, "report_not_ready")
-    work()
+    deliver(monkeypatch, queues)
     done = api.get(f"/v1/jobs/{job['id']}", headers=who.headers).json()
     assert (done["status"], done["result"]["href"]) == ("succeeded", at)
     found = api.get(at, headers=clinician.headers).json()
@@ -61,7 +69,13 @@ def test_a_program_is_set_in_type_for_who_may_see_it(
 
 
 def test_what_is_not_to_be_done_is_not_printed(
-    api: TestClient, person: Make, submit: Make, work: Make, db: Database
+    api: TestClient,
+    person: Make,
+    submit: Make,
+    work: Make,
+    db: Database,
+    queues: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     who, clinician = person("acme", review=True), person("acme", "clinician")
     submit(who)
@@ -72,7 +86,7 @@ def test_what_is_not_to_be_done_is_not_printed(
     db.rows("update programs set status = 'active'")
     job = ask(api, who, program).json()
     db.rows("update programs set status = 'paused_safety'")
-    work()
+    deliver(monkeypatch, queues)
     ended = api.get(f"/v1/jobs/{job['id']}", headers=who.headers).json()
     assert (ended["status"], ended["error"]["code"]) == ("failed", "program_in_other_state")
     assert api.get(f"/v1/reports/{job['id']}", headers=who.headers).json()["status"] == "failed"

@@ -16,6 +16,7 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-not-foun
 PARAMETERS = {
     "Environment": "prod",
     "DatabaseHost": "database.example",
+    "DatabaseInstanceHost": "instance.example",
     "DatabaseCredentialsArn": "arn:aws:secretsmanager:eu-west-2:123456789012:secret:rds-abc",
     "DatabaseResourceId": "db-ABCDEFGHIJKL",
     "DatabaseName": "ffp",

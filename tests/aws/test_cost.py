@@ -34,6 +34,9 @@ def test_what_is_counted_is_what_the_templates_make(stack: Stack) -> None:
     kinds = [each["Type"] for each in everything]
     assert kinds.count("AWS::KMS::Key") == cost.KEYS
     assert kinds.count("AWS::SecretsManager::Secret") + 1 == cost.SECRETS  # and the one that RDS makes
+    sends = sum(len(stack.queues_allowed(name, "sqs:SendMessage")) for name in stack.functions)
+    receives = sum(len(stack.queues_allowed(name, "sqs:ReceiveMessage")) for name in stack.functions)
+    assert (sends, receives) == (cost.SENDERS, cost.RECEIVERS)
     alarms = [each["Properties"] for each in everything if each["Type"] == "AWS::CloudWatch::Alarm"]
     paid = sum(len([one for one in each.get("Metrics", [1]) if one == 1 or "MetricStat" in one]) for each in alarms)
     own = [metric for metric in metrics.METRICS if not metric.container_only]

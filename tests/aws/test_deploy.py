@@ -67,6 +67,22 @@ def test_without_credentials_nothing_is_begun(tmp_path: Path) -> None:
     assert "there are no AWS credentials that work" in done.stderr
 
 
+def test_an_account_that_cannot_be_asked_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """A first release moves traffic before it migrates, which every other one must not."""
+    aws = tmp_path / "aws"
+    answers = 'case $2 in get-caller-identity) echo \'{"Account": "1"}\';; *) echo "$SAID" >&2; exit 254;; esac'
+    aws.write_text(f"#!/bin/sh\n{answers}\n")
+    aws.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+        patch.setenv("SAID", "An error occurred (Throttling) when calling DescribeStackResource: Rate exceeded")
+        account = Account("ffp-dev", "eu-west-2", dry_run=False)
+        with pytest.raises(Failed, match="Throttling"):
+            account.version()
+        patch.setenv("SAID", "An error occurred (ValidationError): Stack 'ffp-dev' does not exist")
+        assert account.version() is None
+
+
 class _Broken(Account):
     """An account in which one step fails. The steps are what is under test; AWS is not asked."""
 

@@ -230,7 +230,19 @@ def test_postgresql_writes_nothing_of_anybody_into_its_log() -> None:
     assert group["Family"] == f"postgres{major}"
 
 
+def test_a_secret_is_of_the_key_that_its_readers_may_use() -> None:
+    """Not of the key of the data beside it."""
+    key = {"Ref": "SecretsKeyArn"}
+    assert resources("database")["Instance"]["Properties"]["MasterUserSecret"] == {"KmsKeyId": key}
+    found = [*resources("edge", CdnKeyA="a").values(), *application()["Resources"].values()]
+    secrets = [each["Properties"] for each in found if each["Type"] == "AWS::SecretsManager::Secret"]
+    assert [each["KmsKeyId"] for each in secrets] == [key, key]
+    assert template("account")["Outputs"]["SecretsKeyArn"]["Value"] == {"Fn::GetAtt": ["SecretsKey", "Arn"]}
+
+
 def test_a_proxy_and_a_replica_are_choices() -> None:
+    given = template("database")["Outputs"]
+    assert given["DatabaseInstanceHost"]["Value"] == {"Fn::GetAtt": ["Instance", "Endpoint.Address"]}, "past a proxy"
     assert set(of("AWS::RDS::DBInstance", resources("database", Replica="true"))) == {"Instance", "ReadReplica"}
     with_proxy = resources("database", Proxy="true")
     [proxy] = of("AWS::RDS::DBProxy", with_proxy).values()
@@ -266,11 +278,13 @@ def test_no_bucket_is_public_or_in_the_clear_or_for_ever() -> None:
 
 
 def test_pages_of_the_web_application_upload_and_nobody_else_s() -> None:
-    for key in ("VideosBucket", "ImportsBucket"):
-        [rule] = _buckets()[key]["CorsConfiguration"]["CorsRules"]
+    of_application = of("AWS::S3::Bucket", application()["Resources"])
+    for bucket in (_buckets()["VideosBucket"], of_application["ExportsBucket"]):
+        [rule] = bucket["CorsConfiguration"]["CorsRules"]
         assert rule["AllowedOrigins"] == [{"Ref": "WebOrigin"}]
-        assert set(rule["AllowedMethods"]) == {"POST", "PUT"}
-        encryption = _buckets()[key]["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+        assert "POST" in rule["AllowedMethods"]
+        assert "*" not in str(rule["AllowedMethods"])
+        encryption = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
         assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     uploads = _buckets()["VideosBucket"]["LifecycleConfiguration"]["Rules"][0]
     assert (uploads["Prefix"], uploads["ExpirationInDays"]) == ("uploads/", 1)

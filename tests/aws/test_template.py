@@ -37,7 +37,7 @@ WITHOUT_A_TOKEN = {
     ("post", "/v1/auth/confirm"),
     ("post", "/v1/auth/resend"),
     ("post", "/v1/auth/forgot"),
-    ("get", "/v1/feeds/{token}.ics"),  # a calendar signs in nowhere: the address is the secret
+    ("get", "/v1/feeds/{token}"),  # a calendar signs in nowhere: the address is the secret
     ("post", "/v1/auth/reset"),
     ("get", "/v1/errors/{code}"),
     ("post", "/v1/erasures/cancel"),
@@ -70,7 +70,7 @@ def test_the_api_has_exactly_the_application_s_operations(stack: Stack) -> None:
     body = stack.resources["RestApi"]["Properties"]["Body"]
     ours = create_app().openapi()["paths"]
     assert {path: set(operations) for path, operations in body["paths"].items()} == {
-        path: {*operations, "options"} for path, operations in ours.items()
+        gateway.resource(path): {*operations, "options"} for path, operations in ours.items()
     }
     validate(body)
 
@@ -220,7 +220,9 @@ def test_every_queue_that_carries_messages_has_a_worker_and_a_place_for_dead_let
         assert queues[name]["MessageRetentionPeriod"] < queues[dead]["MessageRetentionPeriod"]
         dead_letters.add(dead)
     assert set(queues) == set(QUEUES.values()) | dead_letters | WEBHOOK_QUEUES
-    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
+    for queue in queues.values():
+        assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": ["QueuesKey", "Arn"]}
+        assert queue["KmsDataKeyReusePeriodSeconds"] == 3600  # an hour: SQS asks for one for each sender
 
 
 def test_messages_stay_invisible_for_as_long_as_their_function_can_need(stack: Stack) -> None:
@@ -332,13 +334,45 @@ def test_a_function_may_use_exactly_the_queues_it_is_given(stack: Stack) -> None
         )  # a dead-letter queue needs no address
 
 
+def _rights(statement: dict[str, Any]) -> set[str]:
+    action = statement["Action"]
+    return {action} if isinstance(action, str) else set(action)
+
+
+def test_who_may_use_the_key_of_the_queues(stack: Stack) -> None:
+    """Who sends makes data keys, who only receives does not; each by SQS alone."""
+    for name in stack.functions:
+        used = [each for each in stack.statements(name) if each["Resource"] == {"Fn::GetAtt": ["QueuesKey", "Arn"]}]
+        sends, receives = (stack.queues_allowed(name, f"sqs:{action}") for action in ("SendMessage", "ReceiveMessage"))
+        assert len(used) == bool(sends | receives), name
+        for statement in used:
+            assert _rights(statement) == {"kms:Decrypt"} | ({"kms:GenerateDataKey"} if sends else set()), name
+            [service] = statement["Condition"]["StringEquals"].values()
+            assert service == {"Fn::Sub": "sqs.${AWS::Region}.${AWS::URLSuffix}"}
+
+
+def test_who_may_read_a_secret_may_use_its_key_for_that_secret_alone(stack: Stack) -> None:
+    for name in stack.functions:
+        statements = stack.statements(name)
+        secrets = [each["Resource"] for each in statements if each["Action"] == "secretsmanager:GetSecretValue"]
+        used = [each for each in statements if each["Resource"] == {"Ref": "SecretsKeyArn"}]
+        assert len(used) == bool(secrets), name
+        for statement in used:
+            assert statement["Action"] == "kms:Decrypt"
+            conditions = statement["Condition"]["StringEquals"]
+            of = conditions["kms:EncryptionContext:SecretARN"]
+            assert (of if isinstance(of, list) else [of]) == secrets
+            assert conditions["kms:ViaService"] == {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}
+    assert stack.resources["WebhookKey"]["Properties"]["KmsKeyId"] == {"Ref": "SecretsKeyArn"}
+
+
 def test_the_sender_of_webhooks_has_the_internet_and_nothing_else(stack: Stack) -> None:
     """No network of ours, no database, no key; and every other function is inside."""
     assert {name for name, each in stack.functions.items() if "SubnetIds" not in each.get("VpcConfig", {})} == {SENDER}
     actions = {
         action for each in stack.statements(SENDER) for action in each["Action"] if isinstance(each["Action"], list)
     }
-    assert {action.partition(":")[0] for action in actions} == {"logs", "sqs"}
+    assert {action.partition(":")[0] for action in actions} == {"logs", "sqs", "kms"}
     assert not any("DATABASE" in name or "KEY" in name for name in stack.variables(SENDER))
     queues = stack.of("AWS::SQS::Queue")
     assert queues["WebhooksQueue"]["VisibilityTimeout"] >= 6 * stack.functions[SENDER]["Timeout"]
@@ -354,7 +388,8 @@ def test_the_sender_of_webhooks_has_the_internet_and_nothing_else(stack: Stack) 
 def test_only_migrations_reach_the_master_user(stack: Stack) -> None:
     """By a password that no variable holds: RDS keeps it in a secret, which one role may read."""
     variables = stack.variables("MigrateFunction")
-    assert variables["FFP_ADMIN_DATABASE_URL"]["Fn::Sub"].startswith("postgresql://${DatabaseAdministrator}@")
+    ours = "postgresql://${DatabaseAdministrator}@${DatabaseInstanceHost}:"  # a proxy lets no password in
+    assert variables["FFP_ADMIN_DATABASE_URL"]["Fn::Sub"].startswith(ours)
     reads = {
         name
         for name in stack.functions
@@ -427,19 +462,22 @@ def test_exports_are_encrypted_private_and_gone_after_a_week(stack: Stack) -> No
     [statement] = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    [key] = stack.of("AWS::KMS::Key").values()
-    assert key["EnableKeyRotation"] is True
+    assert stack.resources["ExportsKey"]["Properties"]["EnableKeyRotation"] is True
 
 
 def _of_videos(statement: dict[str, Any]) -> bool:
     return "${VideosBucket}" in str(statement["Resource"]) or statement["Resource"] == {"Ref": "StorageKeyArn"}
 
 
+def _of_other_keys(statement: dict[str, Any]) -> bool:
+    return statement["Resource"] in ({"Ref": "SecretsKeyArn"}, {"Fn::GetAtt": ["QueuesKey", "Arn"]})
+
+
 def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
     allowed: dict[str, set[str]] = {}
     for name in stack.functions:
         for each in stack.statements(name):
-            if _of_videos(each):
+            if _of_videos(each) or _of_other_keys(each):
                 continue
             actions = each["Action"] if isinstance(each["Action"], list) else [each["Action"]]
             allowed.setdefault(name, set()).update(a for a in actions if a.startswith(("s3:", "kms:")))
@@ -448,7 +486,16 @@ def test_who_may_do_what_with_people_s_exports(stack: Stack) -> None:
         "BulkFunction": {
             "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey", "kms:Decrypt",
         },
+        "NotificationsFunction": {
+            "s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "kms:GenerateDataKey", "kms:Decrypt",
+        },
     }  # fmt: skip
+    touched = {
+        str(each["Resource"]["Fn::Sub"])
+        for each in stack.statements("NotificationsFunction")
+        if "s3:PutObject" in _rights(each)
+    }
+    assert touched == {"${ExportsBucket.Arn}/*.pdf"}, "reports alone"
 
 
 def test_who_may_do_what_with_videos(stack: Stack) -> None:
