@@ -12,13 +12,11 @@ from domain.bulk_actions.model import BulkAction, ShownOutcome
 from domain.bulk_actions.reasons import message
 from domain.cohorts import Found
 from domain.errors import Unavailable
-from domain.jobs import Job, LeaseLost, Transient, message_for
+from domain.jobs import Job, LeaseLost, Transient
 from domain.records import Claim
 from domain.services import bulk_action_runs, import_records
-from domain.tenancy import worker_context
 from infra import archives, content, files, settings
 from infra.ids import new_id
-from infra.publishing import publish_committed
 from infra.units import UnitOfWork
 from workers import plans
 
@@ -40,17 +38,15 @@ def run(begin: Open, claim: Claim) -> bool:
             uow.jobs.finish(job)
             return False
     try:
-        follows = _DO.get(found.action, _chunk)(begin, claim, found)
+        _DO.get(found.action, _chunk)(begin, claim, found)
     except bulk_action_runs.MayNot as error:
         with begin() as uow:
-            follows = bulk_action_runs.refuse(uow, job, found, error.code, new_id)
+            bulk_action_runs.refuse(uow, job, found, error.code, new_id)
     except LeaseLost:
         with begin() as uow:
             if bulk_action_runs.stopped(uow, job, found):
                 return False
         raise
-    if follows is not None:
-        publish_committed(worker_context(job.tenant_id, job.correlation_id), message_for(follows))
     return False
 
 

@@ -16,14 +16,12 @@ from domain.imports.faults import FileFault
 from domain.imports.limits import MOST_ROWS, STAGED_AT_ONCE
 from domain.imports.model import Import, Row
 from domain.imports.reading import Read
-from domain.jobs import Job, LeaseLost, Transient, message_for
+from domain.jobs import Job, LeaseLost, Transient
 from domain.records import Claim
 from domain.services import import_records, import_runs
 from domain.services.import_records import Templates
-from domain.tenancy import worker_context
 from infra import archives, content, files, settings, sheets
 from infra.ids import new_id
-from infra.publishing import publish_committed
 from infra.units import UnitOfWork
 from workers import plans
 
@@ -42,12 +40,11 @@ def check(begin: Open, claim: Claim) -> bool:
     try:
         with archives.scratch() as directory:
             file = _fetched(claim.job, found, directory)
-            follows = _stage_all(begin, claim.job, found, file, known)
+            _stage_all(begin, claim.job, found, file, known)
     except FileFault as fault:
-        follows = _refuse(begin, claim.job, found, fault)
+        _refuse(begin, claim.job, found, fault)
     except LeaseLost:
         return _stopped(begin, claim.job, found)
-    _publish(claim.job, follows)
     return False
 
 
@@ -101,15 +98,14 @@ def run(begin: Open, claim: Claim) -> bool:
     try:
         if found.status == "running" and found.position == 0 and not found.worked_on:
             _same_file(claim.job, found)
-        follows = _chunk(begin, claim, found)
+        _chunk(begin, claim, found)
     except FileFault as fault:
-        follows = _refuse(begin, claim.job, found, fault)
+        _refuse(begin, claim.job, found, fault)
     except import_runs.RowsFail as failure:
         with begin() as uow:
-            follows = import_runs.fail_all(uow, claim.job, found, failure.rows, new_id)
+            import_runs.fail_all(uow, claim.job, found, failure.rows, new_id)
     except LeaseLost:
         return _stopped(begin, claim.job, found)
-    _publish(claim.job, follows)
     return False
 
 
@@ -194,11 +190,6 @@ def _stopped(begin: Open, job: Job, found: Import) -> bool:
         if import_runs.stopped(uow, job, found):
             return False
     raise LeaseLost
-
-
-def _publish(job: Job, follows: Job | None) -> None:
-    if follows is not None:
-        publish_committed(worker_context(job.tenant_id, job.correlation_id), message_for(follows))
 
 
 def _subject(job: Job) -> Any:
