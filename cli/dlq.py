@@ -9,12 +9,12 @@ from cli import replays
 from cli.incident import report
 from cli.jobs import Kind, Stage, Tenant
 from cli.letters import groups_table, letter_parts, letters_table, look_parts
-from cli.operations import Api, Execute, Limit, Output, Reason, moment, operators, rows, say
+from cli.operations import Api, Execute, Limit, Output, Reason, a_group, an_id, moment, operators, rows, say
 
 app = typer.Typer(help="Dead letters: what died and why; replay, discard, restore, export.", no_args_is_help=True)
 
-LetterId = Annotated[str, typer.Argument(metavar="LETTER", help="Its id.")]
-LetterIds = Annotated[list[str], typer.Argument(metavar="LETTER...", help="Their ids.")]
+LetterId = Annotated[str, typer.Argument(metavar="LETTER", help="Its id.", callback=an_id)]
+LetterIds = Annotated[list[str], typer.Argument(metavar="LETTER...", help="Their ids.", callback=an_id)]
 Group = Annotated[str | None, typer.Option(help="A group, as `ffp dlq groups` has it.")]
 Queue = Annotated[str | None, typer.Option(help="Such as scoring.")]
 Code = Annotated[str | None, typer.Option(help="An error code.")]
@@ -103,16 +103,21 @@ def _canary(value: str | None) -> dict[str, Any] | None:
         return None
     first, _, share = value.partition(":")
     try:
-        return {"first": int(first), "max_failure_share": float(share or 0)}
+        found = {"first": int(first), "max_failure_share": float(share or 0)}
     except ValueError:
-        raise typer.BadParameter("takes FIRST or FIRST:SHARE, such as 10:0.2", param_hint="--canary") from None
+        found = {"first": 0, "max_failure_share": 0}
+    if not (found["first"] >= 1 and 0 <= found["max_failure_share"] < 1):
+        raise typer.BadParameter("takes FIRST or FIRST:SHARE, such as 10:0.2", param_hint="--canary")
+    return found
 
 
 @operators(app)
 def replay(
     api: Api,
     *,
-    letters: Annotated[list[str] | None, typer.Argument(metavar="[LETTER...]", help="Their ids.")] = None,
+    letters: Annotated[
+        list[str] | None, typer.Argument(metavar="[LETTER...]", help="Their ids.", callback=an_id)
+    ] = None,
     fingerprint: Group = None,
     queue: Queue = None,
     kind: Kind = None,
@@ -195,7 +200,7 @@ def restore(
     _each(api, "restore", letters, reason, execute, output)
 
 
-Fingerprint = Annotated[str, typer.Argument(metavar="GROUP", help="As `ffp dlq groups` has it.")]
+Fingerprint = Annotated[str, typer.Argument(metavar="GROUP", help="As `ffp dlq groups` has it.", callback=a_group)]
 
 
 @operators(app)
@@ -236,7 +241,7 @@ def export(
     """Write an incident report of a group in Markdown: what, since when, whom it touched, what was done."""
     found = api.get(f"dead-letters/groups/{group}")
     letters = list(api.every("dead-letters", limit, fingerprint=group))
-    details = [api.get(f"dead-letters/{letter['id']}") for letter in letters[:1]]
+    details = [api.get(f"dead-letters/{letter['id']}") for letter in letters]
     ordered = [each for each in api.every("replays", limit) if group in str(each["selector"]) or _names(each, letters)]
     text = report(found, letters, details, ordered)
     if to is None:

@@ -11,7 +11,9 @@ def report(
     details: Sequence[dict[str, Any]],
     replays: Sequence[dict[str, Any]],
 ) -> str:
-    """`details` are letters in full, to show their stack and history; ids and codes only, no payload."""
+    """`letters` are the newest of the group, `details` the same in full: the first one's stack, and what was done about
+    each. Ids and codes only, no payload.
+    """
     first, last = group["first_seen_at"], group["last_seen_at"]
     lines = [
         f"# Incident {group['value']}",
@@ -30,12 +32,12 @@ def report(
         "",
         "## Where it failed",
         "",
-        *(line for detail in details for line in _failure(detail)),
+        *(line for detail in details[:1] for line in _failure(detail)),
         "## What was done",
         "",
         *_done(group, details, replays),
         "",
-        "## Letters",
+        "## Letters" if len(letters) >= group["letters"] else f"## The newest {len(letters)} letters",
         "",
         *_table(
             ["letter", "job", "state", "seen", "replays", "last seen"],

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.operations import Api, Execute, Limit, Output, facts, moment, operators, rows, say
+from cli.operations import Api, Execute, Limit, Output, an_id, facts, moment, operators, rows, say
 
 app = typer.Typer(help="Jobs of every tenant: metadata, nobody's health data.", no_args_is_help=True)
 
-_COLUMNS = "job, tenant, kind, stage, status, >attempt, >replays, error, changed"
+_COLUMNS = "!job, tenant, ?kind, ?stage, status, ?>attempt, ?>replays, !error, changed"
 Status = Annotated[str | None, typer.Option(help="queued, running, retrying, succeeded, failed, canceled or dead.")]
 Kind = Annotated[str | None, typer.Option(help="Such as assessment.")]
 Stage = Annotated[str | None, typer.Option(help="Such as generating.")]
 Tenant = Annotated[str | None, typer.Option(help="A tenant's id.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Its id.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Its id.", callback=an_id)]
 
 
 def _row(job: dict[str, Any]) -> list[Any]:
@@ -75,7 +75,7 @@ def attempts_table(attempts: list[dict[str, Any]]) -> Any:
         ]
         for each in attempts
     ]
-    return rows("stage, >no., started, outcome, error, where, release, worker", found, "Attempts", "No attempts.")
+    return rows("stage, >no., started, outcome, error, where, ?release, ?worker", found, "Attempts", "No attempts.")
 
 
 @operators(app)

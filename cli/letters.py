@@ -5,7 +5,7 @@ from typing import Any
 from cli.jobs import attempts_table
 from cli.operations import facts, moment, rows
 
-_COLUMNS = "letter, tenant, kind, stage, error, group, state, >seen, >replays, last seen"
+_COLUMNS = "!letter, tenant, ?kind, ?stage, !error, ?!group, state, ?>seen, ?>replays, last seen"
 
 
 def _row(letter: dict[str, Any]) -> list[Any]:
@@ -41,7 +41,7 @@ def groups_table(found: list[dict[str, Any]]) -> Any:
         ]
         for each in found
     ]
-    headings = "group, state, >open, >letters, >tenants, first seen, last seen, what"
+    headings = "!group, state, >open, ?>letters, ?>tenants, ?first seen, last seen, what"
     return rows(headings, cells, "Groups", "No dead letters.")
 
 
@@ -50,10 +50,9 @@ def letter_parts(letter: dict[str, Any]) -> list[Any]:
     parts = [facts(letter, names + " release fingerprint correlation_id first_seen_at last_seen_at")]
     parts.append(rows("stack", [[frame] for frame in letter["frames"] or []], nothing="No stack."))
     parts.append(attempts_table(letter["attempts"]))
-    messages = [
-        [m["message_id"], m["queue"], m["size"], moment(m["arrived_at"]), m["payload"]] for m in letter["messages"]
-    ]
-    parts.append(rows("message, queue, >bytes, arrived, payload", messages, "Messages", "It died without a message."))
+    messages = [[m["message_id"], m["queue"], m["size"], moment(m["arrived_at"])] for m in letter["messages"]]
+    parts.append(rows("!message, queue, >bytes, arrived", messages, "Messages", "It died without a message."))
+    parts.extend(rows("payload", [[message["payload"]]]) for message in letter["messages"])
     events = [
         [moment(each["at"]), each["action"], each["operator_id"][:8], each["reason"]] for each in letter["events"]
     ]

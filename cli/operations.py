@@ -7,29 +7,54 @@ that was waited for ended otherwise than well. docs/operations.md has the same l
 import inspect
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import typer
 
 from cli.options import DEFAULT_DIR, DataDir
+from cli.rows import Rows
 from infra.local.errors import LocalStackError
 
 if TYPE_CHECKING:
     import httpx2
 
-NOT_FOUND, REFUSED, NOT_WELL = 3, 4, 5
-_MEANING = {404: NOT_FOUND, 409: REFUSED, 412: REFUSED, 422: REFUSED, 403: REFUSED}
+USAGE, NOT_FOUND, REFUSED, NOT_WELL = 2, 3, 4, 5
+_MEANING = {400: USAGE, 422: USAGE, 404: NOT_FOUND, 409: REFUSED, 412: REFUSED, 403: REFUSED}
+_GROUP = re.compile(r"[0-9a-f]{16}")
 _SIGN_IN = "Sign-in: `--token` or FFP_TOKEN, else the operator of the local stack."
 
 Output = Annotated[Literal["table", "json"], typer.Option("-o", "--output", help="How to print it.")]
 Execute = Annotated[bool, typer.Option("--execute", help="Do it. Without this, only what would be done is said.")]
 Reason = Annotated[str, typer.Option("--reason", help="For the record, and for whoever looks at this later.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Most of them.")]
+
+
+def an_id(given: str | list[str] | None) -> Any:
+    """For arguments: one id or several. It becomes part of an address, so what is none asks for nothing."""
+    if isinstance(given, list):
+        return [an_id(each) for each in given]
+    try:
+        return None if given is None else str(UUID(given))
+    except ValueError:
+        raise _no_such(given) from None
+
+
+def a_group(given: str) -> str:
+    """For arguments: the fingerprint of a group."""
+    if not _GROUP.fullmatch(given):
+        raise _no_such(given)
+    return given
+
+
+def _no_such(given: str | None) -> typer.Exit:
+    typer.echo(f"ffp: there is nothing with the id {given!a}", err=True)
+    return typer.Exit(NOT_FOUND)
 
 
 class Api:
@@ -159,18 +184,10 @@ def say(content: Any, output: str, table: Callable[[], Any]) -> None:
 
 
 def rows(headings: str, found: list[list[Any]], title: str | None = None, nothing: str = "Nothing.") -> Any:
-    """A table without lines. `headings` are separated by commas; `>` before one aligns to the right."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    if not found:
-        return nothing
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings.split(","):
-        table.add_column(heading.strip().lstrip(">"), justify="right" if ">" in heading else "left")
-    for row in found:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    return table
+    """A table without lines. `headings` are separated by commas, each with marks before it: `>` aligns to the right,
+    `!` is never broken, since somebody copies it, and `?` is left out of a terminal that is too narrow, the last first.
+    """
+    return Rows(headings, found, title) if found else nothing
 
 
 def facts(content: dict[str, Any], names: str) -> Any:
@@ -179,7 +196,10 @@ def facts(content: dict[str, Any], names: str) -> Any:
 
 
 def moment(value: str | None) -> str:
-    """A time of the API in this machine's zone, to the second."""
+    """A time of the API in this machine's zone: of today to the second, of another day with its date."""
     from datetime import datetime
 
-    return "" if value is None else datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if value is None:
+        return ""
+    at = datetime.fromisoformat(value).astimezone()
+    return at.strftime("%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M")

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.operations import NOT_WELL, Api, Limit, Output, facts, moment, operators, rows, say
+from cli.operations import NOT_WELL, Api, Limit, Output, an_id, facts, moment, operators, rows, say
 
 app = typer.Typer(help="Replays of dead letters: how they go; hold them, go on, end them.", no_args_is_help=True)
 
-ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="Its id.")]
+ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="Its id.", callback=an_id)]
 _WELL = {"succeeded", "would_succeed"}
-_COLUMNS = "replay, mode, state, >letters, outcomes, >rate, by, ordered, reason"
+_COLUMNS = "!replay, mode, state, ?>letters, outcomes, ?>rate, ?by, ?ordered, ?reason"
 
 
 def counts(of: dict[str, int]) -> str:
@@ -63,7 +63,7 @@ def letters_table(items: list[dict[str, Any]]) -> Any:
         [each["position"], each["letter_id"], each["outcome"], each["reason"] or _report(each["report"])]
         for each in items
     ]
-    return rows(">no., letter, outcome, why", cells, "Letters", "No letters.")
+    return rows("?>no., !letter, outcome, why", cells, "Letters", "No letters.")
 
 
 def _report(report: dict[str, Any] | None) -> str | None:

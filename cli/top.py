@@ -66,5 +66,5 @@ def _parts(found: dict[str, Any]) -> list[Any]:
         "",
         replays_table(found["replays"]),
         "",
-        rows("job, tenant, kind, stage, status, error, changed", jobs, "Last changed jobs", "No jobs."),
+        rows("!job, tenant, ?kind, ?stage, status, !error, changed", jobs, "Last changed jobs", "No jobs."),
     ]

@@ -65,7 +65,7 @@ def test_limits_and_pauses(run: Run, tmp_path: Path) -> None:
     assert "fewer at once" in run("limits", "history").stdout
     run("queues", "pause", "nonsense", code=2)
     document.write_text('{"share": 7}')
-    run("limits", "set", str(document), "--reason", "wrong", code=4)
+    run("limits", "set", str(document), "--reason", "wrong", code=2)
 
 
 def test_jobs(run: Run, db: Database, person: Make) -> None:
@@ -208,7 +208,7 @@ def test_a_second_operator_confirms(run: Run, second: str, db: Database, person:
 
 def test_wrong_usage(run: Run) -> None:
     for words in (
-        ("dlq", "replay"), ("dlq", "replay", "--all", "x"), ("dlq", "replay", "--all", "--shadow", "--execute"),
+        ("dlq", "replay"), ("dlq", "replay", "--all", str(uuid4())), ("dlq", "replay", "--all", "--shadow", "--execute"),
         ("dlq", "replay", "--all", "--canary", "many"), ("dlq", "groups", "--by", "moon"), ("replays", "show"),
     ):  # fmt: skip
         run(*words, code=2)
