@@ -1,10 +1,12 @@
 """What a noisy tenant's backlog adds to a quiet tenant's wait, and what fairness costs the noisy one.
 
-    .venv/bin/python benchmarks/fairness.py [--jobs 10000] [--singles 80] [--window 8] [--share 0.5]
+    .venv/bin/python benchmarks/fairness.py [--jobs 10000] [--singles 80] [--window 100] [--share 0.5]
 
 A stack of its own with two workers. The quiet tenant submits one job at a time over HTTP and waits for its program:
 alone, beside the noisy tenant's jobs in the outbox (made by the function that submits, as a bulk run does), beside
 eight clients of the noisy tenant that submit without a pause, and alone again. The ratio is to the two runs alone.
+The noisy tenant's rate is measured alone, beside the quiet one, and with one worker only: what it would have left if a
+worker were kept free for others.
 """
 
 import argparse
@@ -200,14 +202,21 @@ def measure(stack: Stack, given: argparse.Namespace) -> None:
         quiet.waits(10)
         alone = quiet.waits(given.singles)
         show("quiet, alone", alone)
+        where(stack, quiet)
 
         backlog(stack, given.jobs)
         time.sleep(SETTLE_S)
         fair = rate(stack, 10)
         print(f"  noisy tenant alone: {fair:.1f} programs/s", flush=True)
+        before, start = finished(stack), time.perf_counter()
         beside = quiet.waits(given.singles)
+        left = (finished(stack) - before) / (time.perf_counter() - start)
         show(f"quiet, beside {given.jobs} jobs", beside, alone)
         where(stack, quiet)
+        [(waiting,)] = stack.rows(
+            "select count(*) from jobs where tenant_id = %s and status = 'queued'", UUID(stack.tenant_id)
+        )
+        print(f"  noisy tenant beside it: {left:.1f} programs/s, {left / fair:.2f} of alone; {waiting} still wait")
         drained(stack)
         again = quiet.waits(given.singles)
         show("quiet, alone again", again)
@@ -226,7 +235,13 @@ def measure(stack: Stack, given: argparse.Namespace) -> None:
         backlog(stack, min(given.jobs, 2000))
         time.sleep(SETTLE_S)
         unlimited = rate(stack, 10)
-    print(f"  noisy tenant alone, without limits: {unlimited:.1f} programs/s")
+        print(f"  noisy tenant alone, without limits: {unlimited:.1f} programs/s", flush=True)
+        drained(stack)
+    with stack.worker():
+        set_limits(stack, window, share)
+        backlog(stack, min(given.jobs, 1000))
+        time.sleep(SETTLE_S)
+        print(f"  noisy tenant with one worker: {rate(stack, 10):.1f} programs/s")
 
 
 if __name__ == "__main__":
