@@ -42,6 +42,9 @@ UNREAD = {
     "get_invitation": "who was invited",
     "list_imports": "states and counts of files, and which colleague brought them; their rows are on record",
     "follow_import": "the same",
+    "list_bulk_actions": "for how many, and which colleague ordered it; for whom it was is on record",
+    "get_bulk_action": "the same",
+    "follow_bulk_action": "the same",
     "list_views": "filters under a name, and which colleague made them; what they find is on record",
     "get_view": "the same",
     "get_report": "whether a document is ready; its download is on record",
@@ -51,7 +54,7 @@ SAMPLED = {"get_import"}
 # Answers about one member that have no id in them.
 NAMELESS = {"draw_member_outcomes": "an image"}
 # What a list is of, where it is of no single person.
-LISTED = {"tenant", "import"}
+LISTED = {"tenant", "import", "bulk_action"}
 # Reads of oneself that are on record.
 OWN = {
     "download_export": "a copy of everything leaves the house",
@@ -62,6 +65,7 @@ ELSEWHERE = {
     "logout": "needs a user pool: test_sessions.py",
     "restart_program": "needs one that was put aside: test_training.py",
     "resume_program": "needs one that a check-in has stopped: test_training.py",
+    "pause_bulk_action": "needs one that runs: test_bulk_actions.py",
     "confirm_import": "needs one at its revision: test_imports.py",
     "pause_import": "needs one that runs: test_imports.py",
     "resume_import": "needs one that was paused: test_imports.py",

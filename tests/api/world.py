@@ -214,10 +214,11 @@ def _populate(world: World, api: TestClient, work: Callable[[], object]) -> None
     imported = [post("imports", owner, {"kind": "members"})["id"] for _ in range(2)]  # one has its file, one waits
     view = post("business/views", owner, {"name": "All members", "filter": {"role": ["member"]}})
     acted = []
-    for wanted in ({"name": "nobody"}, {"role": ["member"]}):  # of nobody, and one that waits for the other
+    for wanted in ({"name": "nobody"}, {"role": ["member"]}):  # one ends, of nobody; the other is held
         body = {"action": "export", "filter": wanted}
         count = post("business/bulk-actions", owner, body)["count"]
         acted.append(post("business/bulk-actions", owner, body | {"dry_run": False, "expected_count": count})["id"])
+    post(f"business/bulk-actions/{acted[1]}/pause", owner)
     content = f"email,name\n{member.email},Ana\nnobody,Ben\n".encode()
     csv = owner.headers | {"Content-Type": "text/csv"}
     did(api.put(f"/v1/imports/{imported[0]}/content", content=content, headers=csv))
