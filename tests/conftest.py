@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    cluster.let_go()
     if not hasattr(config, "workerinput"):
         cluster.end()
 

@@ -1,5 +1,6 @@
 """boto3 clients for the emulator, whatever AWS settings or proxies this machine has."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -32,7 +33,9 @@ def ses(endpoint: str) -> Any:
     return _session().client("sesv2", endpoint_url=endpoint, config=_config())
 
 
+@cache
 def _session() -> Any:
+    """One for all clients: what it reads of a service's description takes longer than to make a client of it."""
     return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=SECRET_KEY, region_name=REGION)
 
 
