@@ -132,7 +132,7 @@ class ImportEffects:
     def archive(self, people: Sequence[UUID], actor: UUID, actor_role: str, correlation: str) -> dict[UUID, UUID]:
         """Put aside the active program of each. Returns it by person."""
         rows = self._connection.execute(
-            """update programs set status = 'archived', revision = revision + 1
+            """update programs set status = 'archived', status_at = now(), next_due = null, revision = revision + 1
                where tenant_id = %s and user_id = any(%s) and status = 'active' returning id, user_id""",
             (self._tenant_id, list(people)),
         )
@@ -147,7 +147,7 @@ class ImportEffects:
         """Make an archived program the active one. False: it is not archived any more."""
         self._connection.execute("select app.archive_program(%s)", (person,))
         rows = self._connection.execute(
-            """update programs set status = 'active', revision = revision + 1
+            """update programs set status = 'active', status_at = now(), revision = revision + 1
                where tenant_id = %s and id = %s and status = 'archived' returning 1""",
             (self._tenant_id, program_id),
         )
@@ -203,7 +203,7 @@ class ImportEffects:
         """
         rows = self._connection.execute(
             """update programs p set status = case when p.status = 'pending_review' then 'rejected' else 'archived' end,
-                   revision = p.revision + 1
+                   status_at = now(), next_due = null, revision = p.revision + 1
                from submissions s
                where s.tenant_id = p.tenant_id and s.id = p.submission_id and p.tenant_id = %s and s.assessment_id = %s
                    and p.revision = 1 and p.status in ('pending_review', 'active')
@@ -229,7 +229,7 @@ class ImportEffects:
 
     def archive_one(self, program_id: UUID) -> bool:
         rows = self._connection.execute(
-            """update programs set status = 'archived', revision = revision + 1
+            """update programs set status = 'archived', status_at = now(), next_due = null, revision = revision + 1
                where tenant_id = %s and id = %s and status = 'active' returning user_id""",
             (self._tenant_id, program_id),
         )
