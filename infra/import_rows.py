@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from domain.imports.limits import ERRORS_AT_ONCE
+from domain.imports.limits import READ_AT_ONCE
 from domain.imports.model import Import, Row, RowIssue
 from domain.imports.planning import Known, Person, issue_list
 from domain.pages import Page, Window
@@ -77,11 +77,11 @@ class ImportRows:
     def failed_after(self, import_id: UUID, number: int) -> list[Row]:
         rows = self._connection.execute(
             f"{_ROWS} and status = 'failed' and number > %s order by number limit %s",
-            (self._tenant_id, import_id, number, ERRORS_AT_ONCE),
+            (self._tenant_id, import_id, number, READ_AT_ONCE),
         )
         return [_row(row) for row in rows]
 
-    def all_rows(self, import_id: UUID, part: int = 2_000) -> Iterator[Row]:
+    def all_rows(self, import_id: UUID, part: int = READ_AT_ONCE) -> Iterator[Row]:
         """Every row in its order, read in parts."""
         number, more = -1, True
         while more:

@@ -21,9 +21,12 @@ _ZIP = b"PK\x03\x04"
 
 
 class Table(Protocol):
-    """`columns` are the header's; of JSON they grow as rows bring new names. A row may be shorter."""
+    """`columns` are the header's; of JSON they grow as rows bring new names. A row may be shorter. `chars` is how much
+    text has been read so far, more or less.
+    """
 
     columns: list[str]
+    chars: int
 
     def __iter__(self) -> Iterator[tuple[int, list[Cell]]]: ...
 
@@ -60,7 +63,7 @@ def inspected(path: Path) -> File:
         return File(path, "xlsx", "", size, sha256)
     if start.startswith(_UTF16):
         path = _as_utf8(path)
-    encoding = _encoding(path)
+    encoding = _encoding(path, is_array=start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["))
     with path.open(encoding=encoding) as text:
         first = text.read(4096).lstrip()[:1]
     found: Format = "json" if first == "[" else "ndjson" if first == "{" else "csv"
@@ -90,15 +93,18 @@ def _as_utf8(path: Path) -> Path:
     return target
 
 
-def _encoding(path: Path) -> str:
+def _encoding(path: Path, *, is_array: bool) -> str:
+    """An array of JSON may be one line: it is read element by element, if it is the UTF-8 that JSON has to be."""
     decoder, is_utf8, run = codecs.getincrementaldecoder("utf-8")(), True, 0
+    has_long_line = False
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             if b"\0" in chunk:
                 raise FileFault("nul_bytes")
             first = min((place for end in (b"\n", b"\r") if (place := chunk.find(end)) >= 0), default=-1)
             last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
-            if run + (len(chunk) if first < 0 else first) > MOST_LINE_BYTES:
+            has_long_line = has_long_line or run + (len(chunk) if first < 0 else first) > MOST_LINE_BYTES
+            if has_long_line and not (is_array and is_utf8):
                 raise FileFault("line_too_long")
             run = run + len(chunk) if first < 0 else len(chunk) - 1 - last
             if is_utf8:
@@ -111,6 +117,8 @@ def _encoding(path: Path) -> str:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             is_utf8 = False
+    if has_long_line and not is_utf8:
+        raise FileFault("line_too_long")
     return "utf-8-sig" if is_utf8 else _windows(path)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.imports.faults import FileFault
-from domain.imports.limits import MOST_COLUMNS, MOST_LINE_BYTES
+from domain.imports.headers import bounded
+from domain.imports.limits import MOST_COLUMNS, MOST_LINE_BYTES, MOST_LINES, MOST_TITLE_CHARS
 from domain.imports.model import Cell
 from infra.sheets import File
 
@@ -17,6 +18,7 @@ _SEPARATORS = ",;\t"
 _SAMPLE = 64 * 1024
 _SAYS = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # Excel's own first line, which it does not show
 _PART = 64 * 1024
+_DEEPEST = 10
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
@@ -24,7 +26,7 @@ class TextTable:
     """Comma, semicolon or tab: the one that the header has most of, outside its quotes."""
 
     def __init__(self, path: Path, encoding: str) -> None:
-        self._path, self._encoding = path, encoding
+        self._path, self._encoding, self.chars = path, encoding, 0
         with path.open(encoding=encoding, newline="") as text:
             sample = text.read(_SAMPLE)
         said = _SAYS.match(sample)
@@ -35,8 +37,7 @@ class TextTable:
             if any(cells):
                 self._header, self.columns = number, [cell.strip() for cell in cells]
                 break
-        if len(self.columns) > MOST_COLUMNS:
-            raise FileFault("too_many_columns", self._header)
+        bounded(self.columns, self._header)
 
     def __iter__(self) -> Iterator[tuple[int, list[Cell]]]:
         for number, cells in self._records():
@@ -62,7 +63,10 @@ class TextTable:
             try:
                 for cells in csv.reader(lines(), delimiter=self._separator, strict=True):
                     number += 1
+                    self.chars += fed
                     fed = 0
+                    if number > MOST_LINES:
+                        raise FileFault("too_many_rows", number)
                     yield number, cells
             except csv.Error:
                 raise FileFault("malformed_csv", number + 1) from None
@@ -80,6 +84,7 @@ class JsonTable:
 
     def __init__(self, file: File) -> None:
         self._file = file
+        self.chars = 0
         self.columns: list[str] = []
         self._places: dict[str, int] = {}
         next(iter(self), None)  # the columns of the first row are there from the beginning
@@ -92,6 +97,8 @@ class JsonTable:
             for name in [each for each in value if each not in self._places]:
                 if len(self.columns) == MOST_COLUMNS:
                     raise FileFault("too_many_columns", number)
+                if len(name) > MOST_TITLE_CHARS:
+                    raise FileFault("long_title", number)
                 self._places[name] = len(self.columns)
                 self.columns.append(name)
             cells: list[Cell] = [None] * len(self.columns)
@@ -102,7 +109,12 @@ class JsonTable:
     def _lines(self) -> Iterator[tuple[int, Any]]:
         with self._file.path.open(encoding=self._file.encoding) as text:
             for number, line in enumerate(text, 1):
+                if number > MOST_LINES:
+                    raise FileFault("too_many_rows", number)
+                if len(line) > MOST_LINE_BYTES:
+                    raise FileFault("line_too_long", number)
                 if line.strip():
+                    self.chars += len(line)
                     yield number, _value(line, number)
 
     def _array(self) -> Iterator[tuple[int, Any]]:
@@ -125,6 +137,9 @@ class JsonTable:
                     except (ValueError, RecursionError):
                         whole = False
                     if whole:
+                        if used > MOST_LINE_BYTES:
+                            raise FileFault("line_too_long", number)
+                        self.chars += used
                         _check(value, number)
                         yield number, value
                         number, buffer = number + 1, buffer[used:]
@@ -165,15 +180,18 @@ def _value(line: str, number: int) -> Any:
     return value
 
 
-def _check(value: Any, number: int) -> None:
-    """Texts that PostgreSQL cannot store, wherever they are. What the decoder could nest this can walk."""
+def _check(value: Any, number: int, depth: int = 0) -> None:
+    """Texts that PostgreSQL cannot store, wherever they are, and what is nested deeper than any table."""
     if isinstance(value, str):
         if "\0" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
             raise FileFault("nul_bytes" if "\0" in value else "bad_json", number)
-    elif isinstance(value, dict):
+        return
+    if isinstance(value, dict | list) and depth == _DEEPEST:
+        raise FileFault("bad_json", number)
+    if isinstance(value, dict):
         for name, inner in value.items():
             _check(name, number)
-            _check(inner, number)
+            _check(inner, number, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _check(inner, number)
+            _check(inner, number, depth + 1)

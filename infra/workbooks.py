@@ -16,19 +16,31 @@ from typing import Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from domain.imports.faults import FileFault
-from domain.imports.limits import MOST_CELLS, MOST_COLUMNS, MOST_TEXT_BYTES, MOST_UNPACKED_BYTES
+from domain.imports.headers import bounded
+from domain.imports.limits import (
+    MOST_CELLS,
+    MOST_LINE_BYTES,
+    MOST_TEXT_BYTES,
+    MOST_UNPACKED_BYTES,
+    MOST_UNPACKED_IN_ALL,
+)
 from domain.imports.model import Cell
 
 _PIECE = 256 * 1024
 _OVERLAP = 4096
 _ENCRYPTED = 0x1
-_TAGS = re.compile(rb"<(?:\w+:)?(sheet|Relationship)\s([^>]*)>")
+# What stands between two bounds is bounded itself: a search that begins anew at each of a thousand tags without an end
+# takes hours.
+_TAGS = re.compile(rb"<(?:\w+:)?(sheet|Relationship)\s([^<>]{0,2000})>")
 _ATTRIBUTE = re.compile(rb"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{1,3})([0-9]{1,7})[\"']")
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 _SHARED = re.compile(rb"\st\s*=\s*[\"']s[\"']")
-_USE = re.compile(rb"\st\s*=\s*[\"']s[\"'][^>]*>\s*<(?:\w+:)?v>\s*([0-9]{1,9})\s*<")
+_USE = re.compile(rb"\st\s*=\s*[\"']s[\"'][^<>]{0,100}>\s{0,9}<(?:\w+:)?v>\s{0,9}([0-9]{1,9})\s{0,9}<")
 _TEXT_END = re.compile(rb"</(?:\w+:)?si\s*>|<(?:\w+:)?si\s*/>")
+_MOST_PARTS = 10_000  # a workbook has dozens
+_MOST_DIRECTORY = 200 * _MOST_PARTS
+_END, _END_BYTES, _MOST_COMMENT = b"PK\x05\x06", 22, 65_535
 _TEXTS = "xl/sharedStrings.xml"
 
 
@@ -36,7 +48,7 @@ class Workbook:
     """Dates come as ISO texts, numbers as a spreadsheet would write them without a format."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self.chars = path, 0
         _measure(path)
         self._rows = self._sheet()
         header = next(((n, cells) for n, cells in self._numbered() if any(c not in ("", None) for c in cells)), None)
@@ -44,8 +56,7 @@ class Workbook:
         self.columns = [str(_plain(cell)).strip() for cell in header[1]] if header else []
         while self.columns and not self.columns[-1]:
             self.columns.pop()
-        if len(self.columns) > MOST_COLUMNS:
-            raise FileFault("too_many_columns", self._header)
+        bounded(self.columns, self._header)
 
     def _sheet(self) -> Any:
         try:
@@ -60,12 +71,19 @@ class Workbook:
     def __iter__(self) -> Iterator[tuple[int, list[Cell]]]:
         for number, cells in self._numbered():
             if number > self._header and any(cell not in ("", None) for cell in cells):
-                yield number, [_plain(cell) for cell in cells]
+                texts = [_plain(cell) for cell in cells]
+                length = sum(map(len, texts))
+                if length > MOST_LINE_BYTES:
+                    raise FileFault("line_too_long", number)
+                self.chars += length
+                yield number, texts
 
 
 def _plain(cell: Any) -> str:  # noqa: PLR0911 - one for each kind of cell
     match cell:
         case str():
+            if "\0" in cell:  # as `_x0000_`
+                raise FileFault("nul_bytes")
             return cell
         case bool():
             return "true" if cell else "false"
@@ -84,22 +102,43 @@ def _plain(cell: Any) -> str:  # noqa: PLR0911 - one for each kind of cell
 def _measure(path: Path) -> None:
     """Raises FileFault: malformed_workbook, unpacks_too_large, too_many_cells, formula_cells."""
     try:
+        _has_small_directory(path)
         with zipfile.ZipFile(path) as book:
             parts = {part.filename: part for part in book.infolist()}
-        if len(parts) > 10_000:  # noqa: PLR2004 - a workbook has dozens
+        if len(parts) > _MOST_PARTS:
             raise FileFault("malformed_workbook")
         if any(part.flag_bits & _ENCRYPTED for part in parts.values()):
             raise FileFault("malformed_workbook")
         first = _first_sheet(path, parts)
         lengths = _texts(path, parts[_TEXTS]) if _TEXTS in parts else array("L")
+        total = 0
         for name, part in parts.items():
             if name == first:
                 _sheet(path, part, lengths)
             elif name != _TEXTS:
-                for _ in _unpacked(path, part):
-                    pass
+                for piece in _unpacked(path, part):
+                    total += len(piece)
+                    if total > MOST_UNPACKED_IN_ALL:
+                        raise FileFault("unpacks_too_large")
     except (zipfile.BadZipFile, zlib.error, KeyError, OSError, NotImplementedError):
         raise FileFault("malformed_workbook") from None
+
+
+def _has_small_directory(path: Path) -> None:
+    """The list of parts is read as a whole: before that, what the end of the file says of its size. A file of more than
+    4 GB has another end, in front of this one.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        stream.seek(max(0, size - _END_BYTES - _MOST_COMMENT - 20))
+        tail = stream.read()
+    place = len(tail) - _END_BYTES
+    if not (tail[place : place + 4] == _END and tail.endswith(b"\0\0")):
+        place = tail.rfind(_END)
+    if place < 0 or tail[max(0, place - 20) : place].startswith(b"PK\x06\x07"):
+        raise FileFault("malformed_workbook")
+    if int.from_bytes(tail[place + 12 : place + 16], "little") > _MOST_DIRECTORY:
+        raise FileFault("malformed_workbook")
 
 
 def _unpacked(path: Path, part: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -165,6 +204,8 @@ def _texts(path: Path, part: zipfile.ZipInfo) -> "array[int]":
         pieces = _TEXT_END.split(run + piece)
         lengths.extend(len(each) for each in pieces[:-1])
         run = pieces[-1]
+        if len(run) > 4 * _PIECE:  # a cell has 32,767 characters
+            raise FileFault("malformed_workbook")
     return lengths
 
 

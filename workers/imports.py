@@ -13,7 +13,7 @@ from typing import Any
 
 from domain.errors import Unavailable
 from domain.imports.faults import FileFault
-from domain.imports.limits import MOST_ROWS, STAGED_AT_ONCE
+from domain.imports.limits import MOST_ROWS, STAGED_AT_ONCE, STAGED_CHARS_AT_ONCE
 from domain.imports.model import Import, Row
 from domain.imports.reading import Read
 from domain.jobs import Job, LeaseLost, Transient
@@ -53,6 +53,7 @@ def _stage_all(begin: Open, job: Job, found: Import, file: sheets.File, known: T
     facts = {"format": file.format, "size": file.size, "sha256": file.sha256}
     reader = import_runs.reader_of(found, table.columns, known, today)
     reads: list[Read] = []
+    chars = table.chars
 
     def keep() -> Import:
         with begin() as uow:
@@ -71,8 +72,8 @@ def _stage_all(begin: Open, job: Job, found: Import, file: sheets.File, known: T
         if len(table.columns) > reader.width:  # JSON brings names as it goes
             reader = import_runs.reader_of(found, table.columns, known, today)
         reads.append(reader.read(number, cells))
-        if len(reads) == STAGED_AT_ONCE:
-            found = keep()
+        if len(reads) == STAGED_AT_ONCE or table.chars - chars > STAGED_CHARS_AT_ONCE:
+            found, chars = keep(), table.chars
             if monotonic() > until:
                 return _handed_on(begin, job)
     if reads or not found.staged:

@@ -11,6 +11,7 @@ FILE_FAULTS = {
     "empty_file": "There are no rows below the header.",
     "formula_cells": "The workbook holds formulas. Paste them as values and upload it again.",
     "line_too_long": "A line is too long.",
+    "long_title": "The title of a column is too long.",
     "malformed_csv": "A quoted cell is not closed, or there is something after its closing quote.",
     "malformed_workbook": "The workbook cannot be read. Save it as .xlsx again, without a password.",
     "missing_column": "A column that says whom a row is about, or what it needs, is missing.",

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from domain.imports.faults import FileFault
-from domain.imports.limits import MOST_COLUMNS
+from domain.imports.limits import MOST_COLUMNS, MOST_TITLE_CHARS
 from domain.imports.model import Kind
 
 # What comes from an errors.csv and says nothing of anybody.
@@ -42,6 +42,14 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
 _SIGNS = re.compile(r"[\W_]+")
 
 
+def bounded(titles: Sequence[str], row: int) -> None:
+    """Raises FileFault: too_many_columns, long_title."""
+    if len(titles) > MOST_COLUMNS:
+        raise FileFault("too_many_columns", row)
+    if any(len(title) > MOST_TITLE_CHARS for title in titles):
+        raise FileFault("long_title", row)
+
+
 def folded(name: str) -> str:
     """Without case, accents and signs: `Número de socio:` is `numero de socio`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -63,10 +71,9 @@ def resolved(
 ) -> dict[int, str]:
     """Position -> our column, of the columns that mean something. Others are kept and say nothing.
 
-    Raises FileFault: too_many_columns, unknown_column, column_twice.
+    Raises FileFault: too_many_columns, long_title, unknown_column, column_twice.
     """
-    if len(header) > MOST_COLUMNS:
-        raise FileFault("too_many_columns", 1)
+    bounded(header, 1)
     names = known_names(kind, more)
     ours = {*COLUMNS[kind], *(more or {})}
     if not set(mapping) <= set(header) or not set(mapping.values()) <= ours:

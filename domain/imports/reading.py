@@ -99,12 +99,12 @@ class Reader:
         if len(cells) > self.width and any(each not in ("", None) for each in cells[self.width :]):
             row.wrong("too_many_cells")
         self._check(row, cells)
-        external = self._text(cells, "external_id")
+        external = self._text(row, cells, "external_id")
         if external:
             row.external_id = external
             if not _EXTERNAL.fullmatch(external):
                 row.wrong("pattern", self.titles["external_id"])
-        email = self._text(cells, "email").lower()
+        email = self._text(row, cells, "email").lower()
         if email:
             row.email = email
             if len(email) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(email):
@@ -139,34 +139,39 @@ class Reader:
         cell = cells[position]
         return unescaped(cell) if isinstance(cell, str) and cell[:1] == OURS_ESCAPES else cell
 
-    def _text(self, cells: Sequence[Cell], ours: str) -> str:
+    def _text(self, row: Read, cells: Sequence[Cell], ours: str) -> str:
         cell = self._cell(cells, ours)
         if isinstance(cell, str):
             return cell.strip()
         if isinstance(cell, int) and not isinstance(cell, bool):  # an id that JSON has as a number
             return str(cell)
-        return "" if cell is None else "\0"  # no text, and no value of ours
+        if cell is not None:
+            row.wrong("wrong_type", self.titles[ours])
+        return ""
 
     def _member(self, row: Read, cells: Sequence[Cell]) -> None:
         if row.email is None:
-            row.wrong("required", self.titles["email"])
-        name = self._text(cells, "name")
+            self._missing(row, "email")
+        name = self._text(row, cells, "name")
         if not name:
-            parts = (self._text(cells, "first_name"), self._text(cells, "last_name"))
+            parts = (self._text(row, cells, "first_name"), self._text(row, cells, "last_name"))
             name = " ".join(part for part in parts if part)
         if name and not _NAME.fullmatch(name):
             row.wrong("pattern", self.titles.get("name", self.titles.get("first_name")))
-        role = self._text(cells, "role")
+        role = self._text(row, cells, "role")
         if role and folded(role) not in ROLES:
             row.wrong("unknown_option", self.titles["role"])
         row.values = {"name": name, "role": ROLES.get(folded(role) if role else ""), "says_role": bool(role)}
 
     def _program(self, row: Read, cells: Sequence[Cell]) -> None:
         self._someone(row)
-        action = ACTIONS.get(folded(self._text(cells, "action")))
-        if action is None:
-            row.wrong("unknown_option" if self._text(cells, "action") else "required", self.titles["action"])
-        slug = self._text(cells, "template") or self._options.template
+        said = self._text(row, cells, "action")
+        action = ACTIONS.get(folded(said))
+        if said and action is None:
+            row.wrong("unknown_option", self.titles["action"])
+        elif action is None:
+            self._missing(row, "action")
+        slug = self._text(row, cells, "template") or self._options.template
         if slug and slug not in self._templates:
             row.wrong("unknown_template", self.titles.get("template"))
         if action == "assign" and not slug:
@@ -175,7 +180,7 @@ class Reader:
 
     def _assessment(self, row: Read, cells: Sequence[Cell]) -> None:
         self._someone(row)
-        slug = self._text(cells, "template") or self._options.template
+        slug = self._text(row, cells, "template") or self._options.template
         template = self._templates.get(slug or "")
         if template is None:
             row.wrong("unknown_template" if slug else "required", self.titles.get("template", "template"))
@@ -193,7 +198,12 @@ class Reader:
 
     def _someone(self, row: Read) -> None:
         if row.email is None and row.external_id is None:
-            row.wrong("required", self.titles.get("external_id", self.titles.get("email")))
+            self._missing(row, "external_id" if "external_id" in self.titles else "email")
+
+    def _missing(self, row: Read, ours: str) -> None:
+        """Unless it says something that cannot be taken."""
+        if all(each.column != self.titles[ours] for each in row.issues):
+            row.wrong("required", self.titles[ours])
 
 
 def _is_text(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -524,3 +525,19 @@ def test_a_sample_that_is_sent_is_on_record(
     work()
     answer, headers = asked()
     assert (answer.json()["status"], len(answer.json()["sample"]), len(looked(headers))) == ("completed", 2, 1)
+
+
+def test_values_of_json_that_are_no_texts(api: TestClient, person: Make, begin: Make, get: Make, work: Make) -> None:
+    owner = person("acme", "business_owner")
+    values = [{"a": 1}, [1], True, 1.5, ["x"], None]
+    rows = [{"email": value, "name": "Ana"} for value in values]
+    rows += [{"email": f"p{number}@acme.example", "external_id": value} for number, value in enumerate(values)]
+    rows += [{"email": f"n{number}@acme.example", "name": value} for number, value in enumerate(values)]
+    found = begin(owner, json.dumps(rows), media="application/json")
+    work()
+    seen = get(owner, found)
+    assert (seen["status"], seen["report"]) == ("ready", {"create": 2, "update": 0, "skip": 0, "fail": 16})
+    items = api.get(f"/v1/imports/{found}/rows?status=failed", headers=owner.headers).json()["items"]
+    assert [[each["code"] for each in item["issues"]] for item in items] == [
+        *[["wrong_type"]] * 5, ["required"], *[["wrong_type"]] * 10,
+    ]  # fmt: skip

@@ -57,6 +57,13 @@ def test_one_table_in_the_forms_of_spreadsheets(separator: str, newline: str, en
     assert rows == [(number, row) for number, row in enumerate(ROWS[1:], 2)]
 
 
+def test_an_array_may_be_one_line(tmp_path: Path) -> None:
+    """As programs write it."""
+    people = [{"email": f"person{number}@harbour.example"} for number in range(20_000)]
+    _, rows = read(written(tmp_path, json.dumps(people).encode()))
+    assert rows[-1] == (20_001, ["person19999@harbour.example"])
+
+
 def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
     content = b'sep=;\r\nID;Note\r\n\r\n1;"a\r\nb"\r\n;\r\n2;c\r\n'
     assert read(written(tmp_path, content)) == (["ID", "Note"], [(3, ["1", "a\r\nb"]), (5, ["2", "c"])])
@@ -117,6 +124,29 @@ def book_of(sheet: bytes, texts: bytes = b"<sst></sst>", more: bytes = b"") -> b
     )  # fmt: skip
 
 
+def saved(rows: list[list[str]]) -> bytes:
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made)
+    sheet = book.add_worksheet()
+    for number, row in enumerate(rows):
+        sheet.write_row(number, 0, row)
+    book.close()
+    return made.getvalue()
+
+
+def altered(book: bytes, old: bytes, new: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        return zipped({name: archive.read(name).replace(old, new) for name in archive.namelist()})
+
+
+def padded(count: int, content: bytes) -> bytes:
+    made = io.BytesIO(book_of(b'<c r="A1"><v>1</v></c>'))
+    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for number in range(count):
+            archive.writestr(f"xl/media/{number}", content)
+    return made.getvalue()
+
+
 HARMFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     "bomb": (lambda: book_of(b"", more=b" " * 200_000_000), "unpacks_too_large"),
     "wide_range": (lambda: book_of(b'<c r="A1"/></row><row><c r="XFD1048576"><v>1</v></c>'), "too_many_cells"),
@@ -131,26 +161,42 @@ HARMFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     "no_workbook": (lambda: zipped({"a.txt": b"x"}), "malformed_workbook"),
     "cut_off": (lambda: book_of(b"")[:-40], "malformed_workbook"),
     "endless_line": (lambda: b"email\n" + b"x" * 20_000_000, "line_too_long"),
-    "endless_quote": (lambda: b'email\n"' + b"x\n" * 3_000_000, "malformed_csv"),
+    "endless_quote": (lambda: b'email\n"' + b"x\n" * 3_000_000, "line_too_long"),
     "quotes_without_end": (lambda: b"email\n" + b'a","b\n' * 100_000, "line_too_long"),
     "open_quotes": (lambda: b'email,b\n"a' + b'","b\n' * 200_000, "line_too_long"),
     "columns": (lambda: b",".join(b"c%d" % n for n in range(10_000)) + b"\n1\n", "too_many_columns"),
     "nul": (lambda: b"email\na\0b\n", "nul_bytes"),
     "nul_in_json": (lambda: b'[{"a": "\\u0000"}]', "nul_bytes"),
     "surrogate": (lambda: b'{"a": "\\ud800"}', "bad_json"),
-    "deep": (lambda: b'[{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]", "bad_json"),
+    "deep": (lambda: b'[{"a": ' + b"[" * 30_000 + b"]" * 30_000 + b"}]", "bad_json"),
+    "nested": (lambda: b'[{"a": ' + b"[" * 300 + b"]" * 300 + b"}]", "bad_json"),
+    "nul_in_a_workbook": (lambda: altered(saved([["email"], ["here"]]), b"here", b"a_x0000_b"), "nul_bytes"),
     "long_object": (lambda: b'[{"a": "' + b"x" * 1_000_000 + b'"}]', "line_too_long"),
     "not_a_number": (lambda: b'[{"a": NaN}]', "bad_json"),
     "infinite": (lambda: b'[{"a": 1e999}]', "bad_json"),
     "twice": (lambda: b'{"a": 1, "a": 2}', "bad_json"),
     "many_names": (lambda: json.dumps([{f"c{n}": 1} for n in range(501)]).encode(), "too_many_columns"),
+    "one_line_in_cp1252": (lambda: ('[{"a": "é"}' + "," * 600_000 + "]").encode("cp1252"), "line_too_long"),
     "no_encoding": (lambda: b"email\n\x81\n", "bad_encoding"),
     "two_encodings": (lambda: "email\né\n".encode() + b"\xe9\n", "mixed_encoding"),
     "nothing": (lambda: b" \n", "empty_file"),
+    "blank_lines": (lambda: b"email\n" + b"\n" * 1_500_000 + b"a@b.example\n", "too_many_rows"),
+    "blank_cells": (lambda: b"email,b\n" + b",\n" * 1_500_000, "too_many_rows"),
+    "blank_lines_of_json": (lambda: b'{"email": 1}\n' + b"\n" * 1_500_000 + b"{}", "too_many_rows"),
+    "long_title": (lambda: b"email," + b"x" * 1_000 + b"\n1,2\n", "long_title"),
+    "long_name": (lambda: json.dumps([{"email": "a"}, {"x" * 1_000: 1}]).encode(), "long_title"),
+    "long_row_of_a_workbook": (lambda: saved([["email"] * 9, ["x" * 8_000] * 9]), "line_too_long"),
+    "attributes_without_end": (lambda: book_of(b"<c" + b' t="s"' * 150_000), "malformed_workbook"),
+    "tags_without_end": (lambda: zipped({"xl/workbook.xml": b"<sheet " * 140_000}), "malformed_workbook"),
+    "text_without_end": (lambda: book_of(b"", b"<sst><si><t>" + b"x" * 20_000_000), "malformed_workbook"),
+    "many_bombs": (lambda: padded(5, b"\0" * 90_000_000), "unpacks_too_large"),
+    "many_parts": (lambda: padded(12_000, b""), "malformed_workbook"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", HARMFUL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=pytest.mark.long if each == "many_bombs" else ()) for each in HARMFUL]
+)
 def test_harm(name: str, tmp_path: Path) -> None:
     made, code = HARMFUL[name]
     content = made()
