@@ -21,7 +21,7 @@ from requirements.build import ARTEFACTS, ROOT, Target, make
 # What the emulator's CloudFormation does not know. Lint and the contract tests alone speak for these.
 REFUSED = {"AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"}
 # These let in nobody who comes without TLS, and the emulator has none.
-ONLY_BY_TLS = {"AWS::S3::BucketPolicy"}
+ONLY_BY_TLS = {"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
 # AWS authorizes both by the first; the emulator takes the second for an action of its own.
 BATCHES = {"sqs:SendMessage": "sqs:SendMessageBatch"}
 # Of what AWS asks whose identity it is, and the emulator asks nothing: a policy that names one would refuse everything.

@@ -29,6 +29,7 @@ _ORIGIN = {"Fn::Sub": "'${WebOrigin}'"}  # one: what API Gateway answers by itse
 VALIDATOR = "shapes"
 # API Gateway writes constants in single quotes and knows none inside: of our policy, the directive that needs none.
 _SECURITY = SECURITY | {"Content-Security-Policy": "sandbox"}
+BINARY = ["text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"]
 _INDENT = " " * 8
 _FUNCTION = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Alias}/invocations"
 _USER_POOL = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${UserPoolId}"
@@ -45,6 +46,8 @@ def definition() -> dict[str, Any]:
             VALIDATOR: {"validateRequestParameters": True, "validateRequestBody": True}
         },
         "x-amazon-apigateway-request-validator": VALIDATOR,
+        # What is not UTF-8 would be changed on its way: workbooks, and tables in the encodings of spreadsheets.
+        "x-amazon-apigateway-binary-media-types": list(BINARY),
         "paths": {
             resource(path): {method: _operation(operation) for method, operation in operations.items()}
             | {"options": _preflight(operations)}

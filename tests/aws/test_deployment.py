@@ -222,6 +222,11 @@ def test_the_main_job_from_sign_in_to_the_program(deployed: Deployed) -> None:
     assert (status, seen["status"], seen["result"]["type"]) == (200, "succeeded", "program")
     status, program = deployed.ask("GET", seen["result"]["href"], token)
     assert (status, program["status"]) == (200, "active"), program
+    status, report = deployed.ask("POST", f"/v1/programs/{program['id']}/report", token, Idempotency_Key=str(uuid4()))
+    assert status == 202, report
+    ended = "select status from jobs where id = %s and status in ('succeeded', 'failed', 'dead')"
+    assert deployed.eventually(ended, report["id"]) == {"status": "succeeded"}
+    assert deployed.ask("GET", f"/v1/reports/{report['id']}/download", token)[0] == 200
     assert deployed.ask("GET", job, other)[0] == 404
     assert deployed.ask("GET", seen["result"]["href"], other)[0] == 404
 
@@ -296,6 +301,8 @@ NOT_SEEN = {
     ("BulkFunction", "cognito-idp:AdminDeleteUser"): "an erasure, thirty days after it was asked for",
     ("BulkFunction", "s3:DeleteObject"): "the same",
     ("BulkFunction", "s3:ListBucket"): "the same",
+    ("NotificationsFunction", "s3:DeleteObject"): "a report of somebody who was erased meanwhile",
+    ("NotificationsFunction", "s3:ListBucket"): "the same",
     ("ReplayerFunction", "sqs:SendMessage"): "replays that an operator orders",
     ("RelayFunction", "sqs:SendMessage"): "what the API could not publish",
     ("ApiFunction", "s3:GetObject"): "whoever has the link downloads with this right",

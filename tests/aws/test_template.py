@@ -223,6 +223,11 @@ def test_every_queue_that_carries_messages_has_a_worker_and_a_place_for_dead_let
     for queue in queues.values():
         assert queue["KmsMasterKeyId"] == {"Fn::GetAtt": ["QueuesKey", "Arn"]}
         assert queue["KmsDataKeyReusePeriodSeconds"] == 3600  # an hour: SQS asks for one for each sender
+    [by_tls] = stack.of("AWS::SQS::QueuePolicy").values()
+    assert {each["Ref"] for each in by_tls["Queues"]} == set(queues)
+    [statement] = by_tls["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_messages_stay_invisible_for_as_long_as_their_function_can_need(stack: Stack) -> None:
