@@ -1,5 +1,6 @@
 # Everything runs from here: `make help`.
 SHELL := /bin/bash
+unexport PYTHONDONTWRITEBYTECODE # the tests are read by each of their processes, and once is enough
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-sam setup-checkov run dev test test-long check check-infra audit lock build deploy clean
 

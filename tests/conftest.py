@@ -33,6 +33,24 @@ CLIENT_ID = "test-client"
 CDN_URL = "http://cdn.example"
 
 
+# What takes longest with a process of its own for each file, longest first. One of these begun last would be waited for
+# by everything else.
+FIRST = (
+    "local/test_stack", "api/test_conformance", "api/test_audit", "workers/test_crashes", "aws/test_golden_events",
+    "api/test_crashes", "workers/test_dead_letter_crashes", "local/test_poison", "api/test_permissions",
+    "api/test_templates_own", "api/test_ops_conformance", "aws/test_template", "api/test_erasure",
+    "workers/test_import_crashes", "workers/test_bulk_action_crashes", "api/test_openapi", "api/test_invitations",
+    "api/test_registration", "cli/test_operations", "workers/test_adaptation", "api/test_tenants", "test_canary",
+    "domain/programs/test_mobility_day", "aws/test_snapshots", "api/test_exports", "test_architecture",
+)  # fmt: skip
+_RANK = {f"tests/{name}.py": rank for rank, name in enumerate(FIRST)}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _RANK.get(item.nodeid.partition("::")[0], len(FIRST)))  # stable: the rest as it was
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         cluster.begin()

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-import pytest
 
 from domain.jobs import Message
 from infra.messages import encode
@@ -207,7 +206,6 @@ def found_in(text: str) -> set[str]:
     return {kind for kind, mark in MARKS.items() if mark in text or mark.encode().hex() in text}
 
 
-@pytest.mark.timeout(180)
 def test_no_value_leaves_the_rows_it_belongs_to(
     db: Database, identity: None, person: Make, queues: dict[str, str], tmp_path: Path
 ) -> None:

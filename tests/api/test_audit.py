@@ -118,7 +118,6 @@ def newest(db: Database) -> int:
     return found
 
 
-@pytest.mark.timeout(600)
 def test_every_change_is_on_record(world: World, subtests: pytest.Subtests) -> None:
     walked = [
         each for each in world.operations
@@ -145,7 +144,6 @@ def names_members(operation: Operation, answer: Response) -> bool:
     return operation.id not in UNREAD and (operation.id not in SAMPLED or bool(answer.json()["sample"]))
 
 
-@pytest.mark.timeout(600)
 def test_every_read_of_anothers_record_is_on_record_once(
     world: World, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:

@@ -66,7 +66,6 @@ def unknown_of(names: Iterable[str]) -> dict[str, str]:
     return {name: UNKNOWN.get(name) or str(uuid4()) for name in names}
 
 
-@pytest.mark.timeout(600)
 def test_what_another_has_and_what_nobody_has_are_answered_alike(
     world: World, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
@@ -123,7 +122,6 @@ def _alike(world: World, api: TestClient, operation: Operation, who: Person, *, 
             assert sent(answer) == sent(reference), ids
 
 
-@pytest.mark.timeout(600)
 def test_they_take_the_same_time(world: World, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests) -> None:
     """Medians of interleaved requests; a machine that is busy with something else gets a second and a third try."""
     monkeypatch.setattr(streams, "_BURST_S", 0.01)

@@ -351,7 +351,6 @@ def test_the_log_is_kept_for_thirty_days(db: Database, owner: Person, receiver: 
     assert {row["id"] for row in db.rows("select id from webhook_deliveries")} == {old, waiting}
 
 
-@pytest.mark.timeout(120)
 def test_workers_that_are_killed_lose_nothing(
     db: Database, owner: Person, person: Callable[..., Person], receiver: Receiver, tmp_path: Path
 ) -> None:
