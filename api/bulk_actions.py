@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, StrictBool, model_validator
 
 from api.headers import etag
 from api.imports import ImportProgress
@@ -46,10 +46,10 @@ class NewBulkAction(Body):
     filter: Filter | None = Field(None, examples=[{"role": ["member"], "adherence_below": 50}])
     view_id: UUID | None = None
     template_id: Annotated[str | None, Field(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")] = None
-    again: bool = False
+    again: StrictBool = False
     format: Format = "csv"
-    dry_run: bool = True
-    expected_count: int | None = Field(None, ge=0)
+    dry_run: StrictBool = True
+    expected_count: int | None = Field(None, strict=True, ge=0)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

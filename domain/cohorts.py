@@ -18,7 +18,7 @@ MOST_VIEWS = 50  # of one business
 Role = Literal["business_owner", "business_admin", "clinician", "member"]
 ProgramStatus = Literal["pending_review", "active", "paused_safety", "rejected", "archived", "ended"]
 Slug = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
-Percent = Annotated[int, Field(ge=1, le=100)]
+Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
 Prefix = Annotated[str, Field(min_length=1, max_length=100)]
 
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from domain.jobs import QUEUE_OF, STAGES_OF, Stage
 
-Share = Annotated[float, Field(gt=0, le=1)]
-Window = Annotated[int, Field(ge=1, le=10_000)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
+Window = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 
 
 class _Part(BaseModel):
@@ -26,8 +26,8 @@ class StageLimits(_Part):
     `paused`: nothing of it is sent or begun; what runs goes on.
     """
 
-    concurrency: int | None = Field(None, ge=1, le=10_000)
-    paused: bool = False
+    concurrency: int | None = Field(None, strict=True, ge=1, le=10_000)
+    paused: StrictBool = False
 
 
 class TenantLimits(_Part):

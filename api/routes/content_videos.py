@@ -41,7 +41,7 @@ Language = Annotated[str, Field(pattern=_LANGUAGE, examples=["en"])]
 ExerciseId = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 Exercises = Annotated[list[ExerciseId], Field(min_length=1, max_length=100, examples=[["pelvic_tilt"]])]
 MediaType = Literal["video/mp4", "video/quicktime", "video/webm", "video/x-matroska"]
-Size = Annotated[int, Field(ge=1, le=LARGEST_UPLOAD, description="Bytes, exactly.", examples=[1_204_331])]
+Size = Annotated[int, Field(strict=True, ge=1, le=LARGEST_UPLOAD, description="Bytes, exactly.", examples=[1_204_331])]
 
 
 class NewContentVideo(Body):

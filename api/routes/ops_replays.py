@@ -27,7 +27,11 @@ router = APIRouter(prefix="/v1/ops/replays", tags=["operations"], route_class=St
 
 
 class SelectorFilter(LetterFilterBody):
+    """The query of the list as a body, where a number is no text."""
+
     model_config = ConfigDict(extra="forbid")
+
+    replays: int | None = Field(None, strict=True, ge=0, le=1_000_000, description="Replayed exactly this often.")
 
 
 class SelectorBody(Body):
@@ -51,8 +55,8 @@ class SelectorBody(Body):
 class CanaryBody(Body):
     """The first letters go alone, and the rest only where no more than this share of them failed."""
 
-    first: int = Field(ge=1, le=1000, examples=[10])
-    max_failure_share: float = Field(ge=0, lt=1, examples=[0.1])
+    first: int = Field(strict=True, ge=1, le=1000, examples=[10])
+    max_failure_share: float = Field(strict=True, ge=0, lt=1, examples=[0.1])
 
 
 class OrderReplay(Body):
@@ -63,9 +67,9 @@ class OrderReplay(Body):
 
     selector: SelectorBody
     mode: Mode = "dry_run"
-    expected_count: int | None = Field(None, ge=0)
-    max: int = Field(1000, ge=1, le=MAX_LETTERS)
-    rate: float = Field(5.0, gt=0, le=MAX_RATE)
+    expected_count: int | None = Field(None, strict=True, ge=0)
+    max: int = Field(1000, strict=True, ge=1, le=MAX_LETTERS)
+    rate: float = Field(5.0, strict=True, gt=0, le=MAX_RATE)
     canary: CanaryBody | None = None
     reason: Reason = Field(examples=["Release 1.4.2 has the missing rule."])
 

@@ -69,7 +69,7 @@ class VideoStream(BaseModel):
 class Position(Body):
     """`position_s`: where the player is. `session`: the session of the program in which it is watched."""
 
-    position_s: float = Field(ge=0, le=86_400, allow_inf_nan=False, examples=[4.2])
+    position_s: float = Field(strict=True, ge=0, le=86_400, allow_inf_nan=False, examples=[4.2])
     session: UUID | None = Field(default=None, examples=[None])
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, StrictBool, model_validator
 
 from api.auth import TenantUser
 from api.bodies import StrictRoute
@@ -38,7 +38,7 @@ class NewWebhook(Body):
     url: Url
     events: Events = Field(default=[])
     description: Description = ""
-    enabled: bool = True
+    enabled: StrictBool = True
 
 
 class ChangeWebhook(Body):
@@ -47,7 +47,7 @@ class ChangeWebhook(Body):
     url: Url | None = None
     events: Events | None = None
     description: Description | None = None
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
 
 class WebhookBody(BaseModel):

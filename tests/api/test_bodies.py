@@ -1,13 +1,15 @@
 """Bodies that are not strictly JSON, or not the right JSON: a 4xx problem, nothing changed, no value repeated."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from api.app import create_app
 from api.bodies import MAX_BODY_BYTES
+from api.models import Body
 from tests.api.problems import SECRET, assert_problem, nothing_changes
 from tests.conftest import Database, Person
 
@@ -223,3 +225,28 @@ def test_text_that_only_looks_like_an_escape_is_kept(operations: dict[str, Calla
     answer = operations["save"](json.dumps({"answers": {"psfs": [{"activity": odd, "score": 1}]}}).encode())
     assert answer.status_code == 200, answer.text
     assert answer.json()["answers"]["psfs"][0]["activity"] == odd
+
+
+def _lenient(schema: Any) -> Iterator[str]:
+    """The numbers and truths in a core schema of pydantic that take a text, or one another."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("int", "float", "bool") and not schema.get("strict"):
+            yield schema["type"]
+        for inner in schema.values():
+            yield from _lenient(inner)
+    elif isinstance(schema, list | tuple):
+        for inner in schema:
+            yield from _lenient(inner)
+
+
+def _bodies(parent: type[Body] = Body) -> Iterator[type[Body]]:
+    for body in parent.__subclasses__():
+        yield body
+        yield from _bodies(body)
+
+
+def test_a_number_is_not_taken_from_a_text_nor_a_truth_from_a_number() -> None:
+    """What the document calls a number is one: `"3"`, `true` for 1 and `"off"` are refused, in every request body."""
+    create_app().openapi()  # loads every section
+    assert len([*_bodies()]) > 20
+    assert {body.__name__: found for body in _bodies() if (found := [*_lenient(body.__pydantic_core_schema__)])} == {}
