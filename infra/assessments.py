@@ -161,13 +161,16 @@ class AssessmentRepository:
 
     def scores(self, assessment_id: UUID) -> list[ScoreRecord]:
         rows = self._connection.execute(
-            """select s.assessment_id, s.user_id, s.attempt_number as number, s.submitted_at, c.result
-               from submissions wanted
-               join submissions s on s.tenant_id = wanted.tenant_id and s.user_id = wanted.user_id
-                   and s.template_slug = wanted.template_slug and s.attempt_number <= wanted.attempt_number
-               join scores c on c.tenant_id = s.tenant_id and c.submission_id = s.id
-               where wanted.tenant_id = %s and wanted.assessment_id = %s
-               order by s.attempt_number desc""",
+            """select assessment_id, user_id, number, submitted_at, result from (
+                   select s.assessment_id, s.user_id, s.attempt_number as number, s.submitted_at, c.result,
+                       row_number() over (order by s.attempt_number desc) as back,
+                       row_number() over (order by s.attempt_number) as forth
+                   from submissions wanted
+                   join submissions s on s.tenant_id = wanted.tenant_id and s.user_id = wanted.user_id
+                       and s.template_slug = wanted.template_slug and s.attempt_number <= wanted.attempt_number
+                   join scores c on c.tenant_id = s.tenant_id and c.submission_id = s.id
+                   where wanted.tenant_id = %s and wanted.assessment_id = %s) attempts
+               where back <= 2 or forth = 1 order by number desc""",
             (self._context.tenant_id, assessment_id),
         )
         if rows:

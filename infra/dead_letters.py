@@ -127,8 +127,10 @@ class DeadLetterRepository:
             raise NotFound
         return DeadLetter(**rows[0])
 
-    def of_job(self, job_id: UUID) -> list[DeadLetter]:
-        rows = self._connection.execute(f"{_SELECT} and l.job_id = %s order by l.first_seen_at", (job_id,))
+    def of_job(self, tenant_id: UUID, job_id: UUID) -> list[DeadLetter]:
+        rows = self._connection.execute(
+            f"{_SELECT} and l.tenant_id = %s and l.job_id = %s order by l.first_seen_at", (tenant_id, job_id)
+        )
         return [DeadLetter(**row) for row in rows]
 
     def messages(self, letter_id: UUID) -> list[KeptMessage]:

@@ -37,11 +37,11 @@ class OperatorsJobs:
             raise NotFound
         return JobHead(**rows[0])
 
-    def attempts(self, job_id: UUID) -> list[Attempt]:
+    def attempts(self, tenant_id: UUID, job_id: UUID) -> list[Attempt]:
         """In their order; those of the last weeks, as long as attempts are kept."""
         rows = self._connection.execute(
-            f"select {_ATTEMPT} from attempts where job_id = %s order by started_at, number",  # noqa: S608
-            (job_id,),
+            f"select {_ATTEMPT} from attempts where tenant_id = %s and job_id = %s order by started_at, number",  # noqa: S608
+            (tenant_id, job_id),
         )
         return [Attempt(**row) for row in rows]
 

@@ -54,7 +54,9 @@ class Assessments(Protocol):
         ...
 
     def scores(self, assessment_id: UUID) -> list[ScoreRecord]:
-        """The stored results of this person on this template up to this assessment, newest first."""
+        """Of the stored results of this person on this template up to this assessment: the newest two and the first,
+        newest first.
+        """
         ...
 
 

@@ -46,7 +46,9 @@ def diff(work: OperationsWork, letter_id: UUID) -> list[dict[str, Any]]:
 
 
 def _attempts(work: OperationsWork, letter: DeadLetter) -> Sequence[Attempt]:
-    return () if letter.job_id is None else work.jobs.attempts(letter.job_id)
+    if letter.tenant_id is None or letter.job_id is None:
+        return ()
+    return work.jobs.attempts(letter.tenant_id, letter.job_id)
 
 
 def reveal(work: OperationsWork, letter_id: UUID, reason: str) -> RevealedMessage | None:

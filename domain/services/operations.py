@@ -22,7 +22,9 @@ def jobs(work: OperationsWork, window: Window, wanted: JobFilter) -> Page[JobHea
 
 
 def job(work: OperationsWork, job_id: UUID) -> JobView:
-    return JobView(work.jobs.read(job_id), work.jobs.attempts(job_id), work.dead_letters.of_job(job_id))
+    found = work.jobs.read(job_id)
+    key = (found.tenant_id, found.id)
+    return JobView(found, work.jobs.attempts(*key), work.dead_letters.of_job(*key))
 
 
 def cancel(work: OperationsWork, job_id: UUID) -> JobHead:

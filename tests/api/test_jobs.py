@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from infra.database import unit_of_work
 from tests.answers import low_back_pain
 from tests.api.problems import assert_problem, nothing_changes
 from tests.conftest import Database
@@ -166,6 +167,12 @@ def test_a_result_is_there_once_scoring_has_committed(api: TestClient, submit: M
     work()
     assert api.get(path, headers=member.headers).json()["attempt_number"] == 2
     assert api.get(path, headers=member.headers).json()["since_first"]
+    for pain in (2, 3):
+        last = submit(member, answers=low_back_pain(nprs_now=pain)).json()
+        work()
+    with unit_of_work(member.context) as uow:  # however many there are, three are read
+        read = uow.assessments.scores(UUID(last["links"]["assessment"].rpartition("/")[2]))
+    assert [each.number for each in read] == [4, 3, 1]
 
 
 def test_a_commit_is_answered_202_even_if_the_database_fails_right_after_it(
