@@ -43,14 +43,22 @@ def poisoned(db: Database) -> Iterator[None]:
 
 def due() -> None:
     """What waits to be tried again may be: its pause is over."""
+    _change("update jobs set available_at = null")
+
+
+def _next(job: Job) -> None:
+    _change("update jobs set available_at = null, turn = -1 where id = %s", job.id)
+
+
+def _change(statement: str, *params: object) -> None:
     with psycopg.connect(os.environ["FFP_ADMIN_DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("update jobs set available_at = null")
+        connection.execute(statement, params)
 
 
 def exhaust(job: Job, message: Message | None = None) -> None:
-    """Deliver its message as often as SQS does."""
+    """Deliver its message as often as SQS does, the job being the next one each time."""
     for _ in range(5):
-        due()
+        _next(job)
         answer = sqs.handler({"Records": [record(encode(message or message_for(job)))]}, None)
         assert answer["batchItemFailures"]
 

@@ -237,6 +237,7 @@ def test_storage_that_does_not_answer_is_asked_again(
     assert db.rows("select status, error_code from jobs") == [
         {"status": "retrying", "error_code": "storage_unavailable"}
     ]
+    db.rows("update jobs set available_at = null")
     queue.publish([Message(who.tenant_id, job["id"], "exporting", "again")])
     work()
     assert db.value("select status from jobs") == "succeeded"

@@ -187,6 +187,7 @@ def test_a_worker_that_ends_gives_the_film_back_and_another_makes_it(
         deliver(message_for(made.job))
     assert status(db, made) == ("processing", "retrying")
     monkeypatch.setattr(videos, "ending", threading.Event())
+    db.rows("update jobs set available_at = null")
     deliver(message_for(made.job))
     assert status(db, made) == ("ready", "succeeded")
     deliver(message_for(made.job))  # once more: nothing

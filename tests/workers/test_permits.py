@@ -15,6 +15,7 @@ from domain.errors import NotFound
 from domain.failures import Failure
 from domain.jobs import Job, LeaseLost, Message, Transient, message_for
 from domain.limits import StageLimits
+from domain.records import Claim
 from domain.tenancy import worker_context
 from infra import outbox, queue
 from infra.database import unit_of_work
@@ -265,7 +266,7 @@ def test_the_lines_of_a_log_are_of_the_job_that_is_done(
 
     done, named = submitted(person("globex"), publish=False), submitted(person("acme"), publish=False)
     message = permit(named)
-    telemetry.begin("test")
+    telemetry.begin("sqs")
     capsys.readouterr()
     assert sqs.handler({"Records": [letters.record(encode(message))]}, None) == {"batchItemFailures": []}
     [said] = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "stage_done" in line]
@@ -329,7 +330,7 @@ def test_what_a_workers_unit_orders_is_sent_when_it_has_committed(
 ) -> None:
     from workers import work
 
-    def collect(begin: work.Open, claim: work.Claim) -> bool:
+    def collect(begin: work.Open, claim: Claim) -> bool:
         with begin() as uow:
             uow.emails.queue("account_exists", claim.job.user_id, member.email, {})
             uow.jobs.finish(claim.job)
