@@ -29,12 +29,13 @@ from infra.database import unit_of_work
 from infra.ids import new_id
 from infra.publishing import publish_all
 
-_KINDS = ("text/csv", "application/x-ndjson", "application/json")
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_KINDS = ("text/csv", "application/x-ndjson", "application/json", _WORKBOOK)
 _BYTES = 4 * 1024 * 1024  # of one errors.csv; a Lambda's answer may be little more
 
 
 class _ContentRoute(StrictRoute):
-    """Takes a whole file of text."""
+    """Takes a whole file."""
 
     limits: ClassVar[Limits] = Limits(MOST_INLINE_BYTES, kinds=frozenset(_KINDS))
 
@@ -101,14 +102,17 @@ def get_import_template(
                         '{"external_id": "M-1", "email": "ana@harbour.example"}\n',
                         '[{"external_id": "M-1", "email": "ana@harbour.example"}]',
                     ),
-                    strict=True,
+                    strict=False,
                 )
-            },
+            }
+            | {_WORKBOOK: {"schema": {"type": "string", "format": "binary"}}},
         }
     },
 )
 async def put_import_content(import_id: UUID, request: Request, user: TenantUser) -> Response:
-    """Up to 4 MB of text, and its validation begins. Larger files, and workbooks, are uploaded: see `upload`."""
+    """Up to 4 MB, and its validation begins. What it is, is seen from its content. Larger files are uploaded: see
+    `upload`.
+    """
     content = await request.body()
     return await run_in_threadpool(_take, user, import_id, content)
 

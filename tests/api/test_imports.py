@@ -449,6 +449,21 @@ def test_an_uploaded_workbook_and_its_results(
     assert [row[0] for row in rows] == ["ID", "1001", "1002"]
 
 
+def test_a_small_workbook_in_the_request(person: Make, begin: Make, get: Make, work: Make) -> None:
+    import xlsxwriter
+
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made)
+    book.add_worksheet().write_column(0, 0, ["E-mail", "ana@acme.example"])
+    book.close()
+    owner = person("acme", "business_owner")
+    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    found = begin(owner, made.getvalue(), media=media)
+    work()
+    seen = get(owner, found)
+    assert (seen["status"], seen["format"], seen["report"]["create"]) == ("ready", "xlsx", 1)
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [
