@@ -1,6 +1,5 @@
 """What every part of a template is made of: frozen models, link ids, and strings in several languages."""
 
-from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -35,12 +34,3 @@ Localised = Annotated[
     Field(min_length=1, max_length=MAX_LANGUAGES),
 ]
 """Language tag -> text. A plain string in a data file is English."""
-
-
-def localise(text: Mapping[str, str], languages: Iterable[str] = ()) -> str:
-    """The text in the first of `languages` there is: `de-CH`, then `de`, then the next; English at last."""
-    for wanted in (*languages, "en"):
-        for tag in (wanted, wanted.partition("-")[0]):
-            if tag in text:
-                return text[tag]
-    return next(iter(text.values()))

@@ -8,7 +8,6 @@ from domain.assessments.completion import complete
 from domain.assessments.instrument_rules import NPRS
 from domain.assessments.items import SelectItem
 from domain.assessments.lint import lint
-from domain.assessments.model import localise
 from domain.assessments.results import profile_of, result_of
 from domain.assessments.scales import Arithmetic
 from domain.assessments.template import Template
@@ -78,11 +77,3 @@ def test_pain_is_scored_as_the_instrument_is(template: Template) -> None:
     assert (scale.minimal_change.absolute, scale.minimal_change.relative) == (
         NPRS.minimal_change.absolute, NPRS.minimal_change.relative,
     )  # fmt: skip
-
-
-def test_texts_fall_back_to_another_language() -> None:
-    text = {"en": "Knee", "es": "Rodilla"}
-    assert localise(text, ["es-MX"]) == "Rodilla"
-    assert localise(text, ["fr", "es"]) == "Rodilla"
-    assert localise(text, ["de"]) == "Knee"
-    assert localise({"es": "Rodilla"}, []) == "Rodilla"
