@@ -10,6 +10,7 @@ from cli.operations import Api, Execute, Limit, Output, an_id, facts, moment, op
 
 app = typer.Typer(help="Jobs of every tenant: metadata, nobody's health data.", no_args_is_help=True)
 
+_OVERLAP_S = 10.0
 _COLUMNS = "!job, tenant, ?kind, ?stage, status, ?>attempt, ?>replays, !error, changed"
 Status = Annotated[str | None, typer.Option(help="queued, running, retrying, succeeded, failed, canceled or dead.")]
 Kind = Annotated[str | None, typer.Option(help="Such as assessment.")]
@@ -89,16 +90,36 @@ def tail(
 ) -> None:
     """Say each change of a job as it happens."""
     end = None if seconds is None else time.monotonic() + seconds
-    newest = next((job["updated_at"] for job in api.every("jobs", 1, tenant_id=tenant)), "1970-01-01T00:00:00Z")
+    newest = next((job["updated_at"] for job in api.every("jobs", 1, tenant_id=tenant)), None)
+    told = {_version(job) for job in _changed(api, newest, tenant)}
     try:
         while end is None or time.monotonic() < end:
-            changed = list(api.every("jobs", 1000, changed_since=newest, tenant_id=tenant))
+            changed = _changed(api, newest, tenant)
             for job in reversed(changed):
-                typer.echo(json.dumps(job) if output == "json" else "  ".join(str(cell or "-") for cell in _row(job)))
-                newest = job["updated_at"]
+                if _version(job) not in told:
+                    row = "  ".join(str(cell or "-") for cell in _row(job))
+                    typer.echo(json.dumps(job) if output == "json" else row)
+            if changed:
+                newest, told = changed[0]["updated_at"], {_version(job) for job in changed}
             time.sleep(every)
     except KeyboardInterrupt:
         return
+
+
+def _changed(api: Api, newest: str | None, tenant: str | None) -> list[dict[str, Any]]:
+    """Jobs that have changed since a while before the newest change that was seen, the last changed first. A change has
+    the time of its transaction's beginning: what is committed now may be older than what was committed before.
+    """
+    from datetime import datetime, timedelta
+
+    since = "1970-01-01T00:00:00Z"
+    if newest is not None:
+        since = (datetime.fromisoformat(newest) - timedelta(seconds=_OVERLAP_S)).isoformat()
+    return list(api.every("jobs", 1000, changed_since=since, tenant_id=tenant))
+
+
+def _version(job: dict[str, Any]) -> tuple[Any, ...]:
+    return job["id"], job["updated_at"], job["status"], job["attempt"]
 
 
 @operators(app)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import wraps
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID, uuid4
@@ -58,11 +59,16 @@ def _no_such(given: str | None) -> typer.Exit:
 
 
 class Api:
-    """One operator at one API."""
+    """One operator at one API. `renew` signs in again where a token is too old: they are good for a quarter of an hour.
 
-    def __init__(self, url: str, token: str) -> None:
+    Raises LocalStackError where there is no answer or the server cannot give one, and ends with what any other refusal
+    means.
+    """
+
+    def __init__(self, url: str, token: str, renew: Callable[[], str] | None = None) -> None:
         import httpx2
 
+        self._renew = renew
         self._http = httpx2.Client(
             base_url=url, timeout=30, trust_env=False, headers={"Authorization": f"Bearer {token}"}
         )
@@ -91,22 +97,36 @@ class Api:
                 return
 
     def _ask(self, method: str, path: str, **given: Any) -> Any:
-        import httpx2
-
-        try:
-            answer = self._http.request(method, f"/v1/ops/{path}", **given)
-        except httpx2.HTTPError as error:
-            raise LocalStackError(f"{method} {path}: the API does not answer ({type(error).__name__})") from None
+        answer = self._sent(method, path, given)
+        if answer.status_code == HTTPStatus.UNAUTHORIZED and self._renew is not None:
+            self._http.headers["Authorization"] = f"Bearer {self._renew()}"
+            answer = self._sent(method, path, given)
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            raise LocalStackError(f"{method} {path}: {_problem(answer)}")
         if not answer.is_success:
             typer.echo(f"ffp: {method} {path}: {_problem(answer)}", err=True)
             raise typer.Exit(_MEANING.get(answer.status_code, 1))
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError:
+            raise LocalStackError(f"{method} {path}: what answers there is not FFP's API") from None
+
+    def _sent(self, method: str, path: str, given: dict[str, Any]) -> "httpx2.Response":
+        import httpx2
+
+        try:
+            return self._http.request(method, f"/v1/ops/{path}", **given)
+        except httpx2.HTTPError as error:
+            raise LocalStackError(f"{method} {path}: the API does not answer ({type(error).__name__})") from None
 
 
 def _problem(answer: "httpx2.Response") -> str:
+    """In a line. What stands before the API answers in words of its own."""
     try:
         problem = answer.json()
     except ValueError:
+        problem = None
+    if not isinstance(problem, dict) or not {"detail", "code", "request_id"} <= problem.keys():
         return f"HTTP {answer.status_code}"
     where = "".join(f" {error['pointer']}: {error['code']}" for error in problem.get("errors") or [])
     return f"{problem['detail']} ({problem['code']}{where}, request {problem['request_id']})"
@@ -116,8 +136,6 @@ def signed_in(api_url: str | None, token: str | None, who: str | None, data_dir:
     """By what is given, else as an operator of the local stack."""
     if api_url and token:
         return Api(api_url, token)
-    import httpx2
-
     from infra.local.layout import stack_of
 
     content = stack_of(data_dir)
@@ -129,14 +147,24 @@ def signed_in(api_url: str | None, token: str | None, who: str | None, data_dir:
     staff = [user for user in content["demo_users"] if user["role"] == "operator" and who in (None, user["email"])]
     if not staff:
         raise LocalStackError(f"{who} is no operator of this stack: see demo_users in stack.json")
-    login = {"email": staff[0]["email"], "password": staff[0]["password"]}
+
+    def renewed() -> str:
+        return _signed_in(url, {"email": staff[0]["email"], "password": staff[0]["password"]})
+
+    return Api(url, renewed(), renewed)
+
+
+def _signed_in(url: str, login: dict[str, str]) -> str:
+    """An access token."""
+    import httpx2
+
     try:
         answer = httpx2.post(f"{url}/v1/auth/login", json=login, timeout=30, trust_env=False)
     except httpx2.HTTPError as error:
         raise LocalStackError(f"sign in: the API does not answer ({type(error).__name__})") from None
     if not answer.is_success:
         raise LocalStackError(f"sign in: {_problem(answer)}")
-    return Api(url, answer.json()["access_token"])
+    return str(answer.json()["access_token"])
 
 
 _API_URL = Annotated[str | None, typer.Option("--api-url", envvar="FFP_API_URL", help="The API. " + _SIGN_IN)]

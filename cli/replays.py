@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from cli.operations import NOT_WELL, Api, Limit, Output, an_id, facts, moment, operators, rows, say
+from infra.local.errors import LocalStackError
 
 app = typer.Typer(help="Replays of dead letters: how they go; hold them, go on, end them.", no_args_is_help=True)
 
 ReplayId = Annotated[str, typer.Argument(metavar="REPLAY", help="Its id.", callback=an_id)]
+_PATIENCE_S = 30.0
 _WELL = {"succeeded", "would_succeed"}
 _COLUMNS = "!replay, mode, state, ?>letters, outcomes, ?>rate, ?by, ?ordered, ?reason"
 
@@ -91,10 +93,17 @@ def watch(
 
 
 def followed(api: Api, replay: str, every: float, say_line: Callable[[str], Any]) -> dict[str, Any]:
-    """The replay once it has settled, or waits for somebody."""
-    seen = ""
+    """The replay once it has settled, or waits for somebody. Outlives an API that does not answer for half a minute."""
+    seen, heard = "", time.monotonic()
     while True:
-        found: dict[str, Any] = api.get(f"replays/{replay}")
+        try:
+            found: dict[str, Any] = api.get(f"replays/{replay}")
+        except LocalStackError as error:
+            if time.monotonic() - heard > _PATIENCE_S:
+                raise LocalStackError(f"{error}. The replay goes on without us: `ffp replays watch {replay}`") from None
+            time.sleep(every)
+            continue
+        heard = time.monotonic()
         line = f"{found['state']}: {counts(found['outcomes'])}"
         if line != seen:
             say_line(line)

@@ -1,6 +1,7 @@
 """`ffp top`: queues, dead letters, replays and the last changes, live."""
 
 import time
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from cli.letters import groups_table
 from cli.operations import Api, Output, moment, rows, say
 from cli.queues import queues_table
 from cli.replays import replays_table
+from infra.local.errors import LocalStackError
 
 _JOBS, _GROUPS, _REPLAYS = 12, 6, 4
 
@@ -29,10 +31,17 @@ def top(
     from rich.live import Live
 
     try:
-        with Live(Group(*_parts(_look(api))), auto_refresh=False, screen=True) as live:
+        parts, seen = _parts(_look(api)), datetime.now().astimezone()
+        with Live(Group(*parts), auto_refresh=False, screen=True) as live:
             while True:
                 time.sleep(every)
-                live.update(Group(*_parts(_look(api))), refresh=True)
+                try:
+                    parts = _parts(_look(api))
+                    seen = datetime.now().astimezone()
+                except LocalStackError as error:  # it is looked at because something is wrong: it may come back
+                    live.update(Group(*parts, "", f"As of {seen:%H:%M:%S}: {error}"), refresh=True)
+                else:
+                    live.update(Group(*parts), refresh=True)
     except KeyboardInterrupt:
         return
 
