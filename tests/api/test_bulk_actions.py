@@ -15,6 +15,7 @@ from httpx2 import Response
 from python_calamine import CalamineWorkbook
 from starlette.testclient import TestClient
 
+from infra.database import unit_of_work
 from tests.answers import low_back_pain
 from tests.api.conftest import receive
 from tests.api.problems import assert_problem
@@ -147,11 +148,16 @@ def test_what_somebody_else_has_is_not_there(
         assert_problem(api.request(method, at + path, headers=other.headers), 404, "not_found")
         assert_problem(api.request(method, at + path, headers=ours.headers), 403, "forbidden")
     assert api.get(PATH, headers=other.headers).json()["items"] == []
+    everybody = "select user_id from bulk_action_members"
+    for who, shown in ((owner, 2), (ours, 1), (person("acme", "member"), 0), (other, 0)):  # a member sees their own row
+        with unit_of_work(who.context) as uow:
+            assert len(uow._connection.execute(everybody)) == shown
+            assert len(uow._connection.execute("select 1 from bulk_actions")) == (who == owner)
     [shown] = api.get(PATH, headers=owner.headers).json()["items"]
     assert shown["id"] == found["id"]
     made = {"name": "v", "filter": MEMBERS}
     view = api.post("/v1/business/views", json=made, headers=owner.headers | {"Idempotency-Key": "k"}).json()["id"]
-    assert ask(owner, "archive", None, view_id=view).json()["count"] == 2
+    assert ask(owner, "archive", None, view_id=view).json()["count"] == 3
     assert_problem(ask(other, "archive", None, view_id=view), 404, "not_found")
     tag = api.get(at, headers=owner.headers).headers["etag"]
     assert api.get(at, headers=owner.headers | {"If-None-Match": tag}).status_code == 304
@@ -393,6 +399,29 @@ def test_one_runs_at_a_time_and_what_is_held_goes_on_where_it_was(
     assert db.value("select count(*) from assessments where tenant_id = %s", owner.tenant_id) == 620
     assert db.value("select count(*) from assessments where tenant_id = %s", other.tenant_id) == 620
     assert db.value("select count(*) from jobs where kind = 'bulk_action' and status <> 'succeeded'") == 0
+
+
+def test_imports_and_actions_take_turns(api: TestClient, person: Make, db: Database, ask: Make, work: Make) -> None:
+    owner = person("acme", "business_owner")
+    under_way(db, owner, "ana")
+    made = api.post("/v1/imports", json={"kind": "members"}, headers=owner.headers | {"Idempotency-Key": "i"}).json()
+    at, csv_file = made["links"]["self"], owner.headers | {"Content-Type": "text/csv"}
+    api.put(f"{at}/content", content=b"email\nnew@acme.example\n", headers=csv_file).raise_for_status()
+    work()
+    action = ask(owner, "archive", expected_count=1).json()
+    seen = api.get(at, headers=owner.headers).json()
+    confirmed = api.post(f"{at}/confirm", headers=owner.headers | {"If-Match": f'"{seen["revision"]}"'})
+    later = ask(owner, "export", expected_count=1).json()
+    assert [each["status"] for each in (action, confirmed.json(), later)] == ["running", "waiting", "waiting"]
+    work()
+    ends = db.rows(
+        """select finished_at from imports union all select finished_at from bulk_actions where id = any(%s::uuid[])
+           order by 1""",
+        [action["id"], later["id"]],
+    )  # fmt: skip
+    ended = [api.get(each["links"]["self"], headers=owner.headers).json() for each in (action, seen, later)]
+    assert [each["status"] for each in ended] == ["completed"] * 3
+    assert [datetime.fromisoformat(each["finished_at"]) for each in ended] == [row["finished_at"] for row in ends]
 
 
 def test_who_may_not_any_more_orders_nothing(
