@@ -14,6 +14,7 @@ from api.errors import responses
 from api.headers import IfNoneMatch, etag, unchanged
 from api.paging import Cursor, Limit, ListBody, Paging
 from domain.records import Program, ProgramHead, Session
+from domain.services import training
 from domain.tenancy import CARE_ROLES, Context
 from infra.database import unit_of_work
 
@@ -207,7 +208,7 @@ def list_programs(user: TenantUser, status: Status | None = None, limit: Limit =
 )
 def get_program(program_id: UUID, user: TenantUser, known: IfNoneMatch) -> Response:
     with unit_of_work(user) as uow:
-        program = uow.programs.read(program_id)
+        program = training.program(uow, program_id, user.user_id)
     if unchanged(known, program.revision):
         return Response(status_code=304, headers=_headers(program.revision))
     return program_response(program, user)

@@ -1,7 +1,7 @@
 """Do a program: what a client reports of its sessions, what may take an exercise's place, and the ways of a program."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.errors import NotFound, ProgramInOtherState
 from domain.jobs import Job
 from domain.ports import UnitOfWork
-from domain.records import ProgramHead
+from domain.records import Program, ProgramHead
 from domain.sessions.events import Event, Setting, Taken, take
 from domain.sessions.records import OpenSession, SessionDetail
 from domain.sessions.state import OPEN, Status, fold
@@ -36,6 +36,16 @@ def read(uow: UnitOfWork, session_id: UUID) -> SessionDetail:
     if found.program_status == "paused_safety" and found.entry.status in OPEN:
         return SessionDetail(found.entry, found.user_id, found.program_status, found.started_at, (), found.results)
     return found
+
+
+def program(uow: UnitOfWork, program_id: UUID, reader: UUID | None) -> Program:
+    """A whole program. To its own person one that is paused for safety prescribes nothing of what is still to do;
+    who decides whether it goes on sees it all.
+    """
+    found = uow.programs.read(program_id)
+    if found.status != "paused_safety" or found.user_id != reader:
+        return found
+    return replace(found, sessions=[replace(s, items=[]) if s.status in OPEN else s for s in found.sessions])
 
 
 def report(uow: UnitOfWork, session_id: UUID, events: Sequence[Event], now: datetime, job_id: UUID) -> Reported:

@@ -189,13 +189,14 @@ def test_one_program_at_a_time(athlete: Make, person: Make, db: Database) -> Non
     assert first.get(f"programs/{first.program}")["status"] == "archived"
     assert_problem(second.post(f"programs/{second.program}/restart"), 409, "program_in_other_state")
     db.rows("update sessions set scheduled_on = scheduled_on - 40 where program_id = %s", first.program)
+    today = datetime.now(UTC).date().isoformat()
     restarted = first.post(f"programs/{first.program}/restart")
     assert restarted.json()["status"] == "active", restarted.text
     assert db.value("select count(*) from audit_log where action = 'program.restarted'") == 1
     assert second.get(f"programs/{second.program}")["status"] == "archived"
     sessions = first.sessions()
     assert first.calendar() == sessions
-    assert sessions[0]["scheduled_on"] >= datetime.now(UTC).date().isoformat()
+    assert sessions[0]["scheduled_on"] >= today
     assert sessions[0]["planned_on"] < sessions[0]["scheduled_on"]
     stale = first.post(f"programs/{first.program}/archive", revision=1)
     assert_problem(stale, 412, "stale_revision")
@@ -208,6 +209,10 @@ def test_one_program_at_a_time(athlete: Make, person: Make, db: Database) -> Non
         assert_problem(first.post(f"programs/{first.program}/{way}", who=stranger), 404, "not_found")
     with pytest.raises(Exception, match="programs_active_key"):
         db.rows("update programs set status = 'active' where user_id = %s", who.context.user_id)
+
+
+def prescribed(program: dict[str, Any]) -> list[dict[str, Any]]:
+    return [item for week in program["weeks"] for session in week["sessions"] for item in session["items"]]
 
 
 def answers(a: Athlete, **said: str) -> dict[str, Any]:
@@ -274,6 +279,8 @@ def test_a_referral_from_a_new_assessment_stops_the_program_too(
     assert a.get(f"programs/{a.program}")["status"] == "paused_safety"
     assert a.calendar() == []
     assert neighbour.get(f"programs/{neighbour.program}")["status"] == "active"
+    assert not prescribed(a.get(f"programs/{a.program}"))
+    assert prescribed(a.get(f"programs/{a.program}", clinician))  # who decides whether it goes on
     kinds = db.rows("select user_id from notifications where kind = 'program_paused'")
     assert {row["user_id"] for row in kinds} == {who.context.user_id, clinician.context.user_id}
     stopped = "select subject_type from audit_log where action = 'safety.referral' order by subject_type"
