@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.jobs import QUEUE_OF
 from requirements import build
 from requirements.build import ARTEFACTS, LAMBDA, ROOT, SERVICES, Target, wanted_by
 from tests.aws.cloud import here
@@ -41,6 +42,28 @@ def test_the_api_carries_neither_the_solver_nor_celery_nor_migrations() -> None:
     assert not {"highspy", "numpy", "celery", "kombu", "alembic", "sqlalchemy"} & set(packages(lock("api")))
     assert not {"celery", "kombu", "alembic", "sqlalchemy"} & set(packages(lock("worker")))
     assert "workers" not in ARTEFACTS["api"].packages
+
+
+def test_what_is_heavy_is_where_it_is_used_and_nowhere_else(stack: Stack) -> None:
+    """The design: the API below 70 MB, workers below 150; Lambda takes 250."""
+    most = {name: artefact.most_mb for name, artefact in ARTEFACTS.items()}
+    assert (most["api"], most["worker"], most["documents"]) == (70, 150, 150)
+    assert max(most.values()) < build.LARGEST_MB
+    holders = {
+        package: {name for name in ARTEFACTS if package in packages(lock(name))}
+        for package in ("highspy", "numpy", "typst", "imageio-ffmpeg")
+    }
+    assert holders == {
+        "highspy": {"worker"}, "numpy": {"worker"}, "typst": {"documents"}, "imageio-ffmpeg": {"media"},
+    }  # fmt: skip
+    artefact_of = {
+        stack.queue_of(name): Path(each["Code"]["S3Key"]).name
+        for name, each in stack.functions.items()
+        if len(stack.queues_of(name)) == 1
+    }
+    needed = {"generating": "worker", "importing": "worker", "rendering": "documents", "processing": "media"}
+    for stage, artefact in needed.items():
+        assert artefact_of[f"{QUEUE_OF[stage].title()}Queue"] == artefact, stage  # type: ignore[index]
 
 
 def test_conditions_of_a_lock_are_asked_about_lambda_not_about_this_machine() -> None:
