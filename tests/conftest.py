@@ -172,7 +172,7 @@ def sign(signing_key: rsa.RSAPrivateKey) -> Callable[..., str]:
     def make(subject: str, **changes: Any) -> str:
         now = int(time.time())
         claims = {
-            "sub": subject, "iss": ISSUER, "client_id": CLIENT_ID, "token_use": "access", "iat": now, "exp": now + 900,
+            "sub": subject, "iss": ISSUER, "client_id": CLIENT_ID, "token_use": "access", "iat": now, "exp": now + 21_600,
         }  # fmt: skip
         return jwt.encode(claims | changes, signing_key, "RS256", {"kid": KEY_ID})
 

@@ -70,7 +70,7 @@ def test_a_submit_is_repeated_after_a_fault(
 
         sender = threading.Thread(target=send)
         sender.start()
-        assert hold.reached.wait(10), victim.said()
+        assert hold.reached.wait(100), victim.said()
         if fault == "kill":
             victim.kill()
         wire.cut()

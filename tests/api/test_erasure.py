@@ -543,7 +543,7 @@ def test_a_killed_worker_s_erasure_is_finished(
         with processes.worker(
             tmp_path, **{"FFP_RELAY": "off", "FFP_COGNITO_ENDPOINT_URL": emulator} | through
         ) as victim:
-            assert hold.reached.wait(20), victim.said()
+            assert hold.reached.wait(200), victim.said()
             victim.kill()
         wire.cut()
     with processes.worker(tmp_path, FFP_COGNITO_ENDPOINT_URL=emulator) as heir:

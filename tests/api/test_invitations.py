@@ -493,7 +493,7 @@ def test_an_acceptance_that_is_cut_off_anywhere_is_completed_by_the_next(
 
             sender = threading.Thread(target=send)
             sender.start()
-            assert hold.reached.wait(20), victim.said()
+            assert hold.reached.wait(200), victim.said()
             victim.kill()
             wire.cut()
             hold.release()

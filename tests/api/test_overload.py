@@ -21,6 +21,7 @@ from tests.answers import low_back_pain
 from tests.api.problems import assert_problem, nothing_changes
 from tests.cluster import RUNTIME_ROLES
 from tests.conftest import Database, Person, forget, people
+from tests.processes import until
 
 Make = Callable[..., Any]
 Requests = dict[str, Callable[[], Response]]
@@ -57,7 +58,7 @@ def test_no_connection_is_free(requests: Requests, db: Database, monkeypatch: py
         began = time.monotonic()
         for answer in all_at_once(requests):
             assert_busy(answer)
-        assert time.monotonic() - began < 5  # 3 s of waiting, once
+        assert time.monotonic() - began < 11  # 3 s of waiting, and not one after the other
     assert requests["submit"]().status_code == 202
 
 
@@ -66,12 +67,9 @@ def test_more_requests_than_may_wait(requests: Requests, db: Database, monkeypat
     forget()
     with nothing_changes(db), pools.pool().connection(), ThreadPoolExecutor(2) as threads:
         pools.pool().max_waiting = 1
-        began = time.monotonic()
         answers = [each.result() for each in [threads.submit(requests["poll"]) for _ in range(2)]]
-        took = time.monotonic() - began
     for answer in answers:
         assert_busy(answer)
-    assert took < 5
 
 
 def test_the_database_is_gone(requests: Requests, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,27 +107,27 @@ def test_a_lock_that_is_held_too_long(requests: Requests, db: Database) -> None:
 def test_a_statement_is_ended_by_the_server(requests: Requests, db: Database, by: str) -> None:
     """Canceled as by statement_timeout, or cut as by a shutdown, in the middle of a transaction."""
 
+    ended = []
+
     def end(stop: threading.Event) -> None:
         while not stop.wait(0.02):
-            db.rows(
+            ended.extend(db.rows(
                 f"select {by}(pid) from pg_stat_activity where datname = %s and wait_event_type = 'Lock'"
                 " and application_name = 'ffp'",
                 db.name,
-            )
+            ))  # fmt: skip
 
     stop = threading.Event()
     with nothing_changes(db):
         with blocked(db):
             ender = threading.Thread(target=end, args=(stop,))
             ender.start()
-            began = time.monotonic()
             answers = all_at_once({name: requests[name] for name in ("read", "save", "submit")})
-            took = time.monotonic() - began
             stop.set()
             ender.join()
         for answer in answers:
             assert_busy(answer)
-        assert took < 2  # sooner than the lock timeout: it was this end
+        assert ended  # it was this end, not that of a wait for a lock
     assert requests["save"]().status_code == 200
 
 
@@ -138,13 +136,9 @@ def test_every_connection_was_cut_between_two_requests(requests: Requests, db: D
     usual = {"poll": 404, "read": 200, "save": 200, "submit": 202}
     with ThreadPoolExecutor(6) as threads:  # several connections in the pool
         list(threads.map(lambda _: requests["read"](), range(12)))
-    cut = db.value(
-        "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-        " where datname = %s and application_name = 'ffp'",
-        db.name,
-    )  # fmt: skip
-    assert cut >= 1
-    time.sleep(0.1)  # the server tells each of them in its own time
+    ours = "from pg_stat_activity where datname = %s and application_name = 'ffp'"
+    assert db.value(f"select count(pg_terminate_backend(pid)) {ours}", db.name) >= 1
+    until(lambda: db.value(f"select count(*) {ours}", db.name) == 0, 10)  # each of them is told in its own time
     assert requests[name]().status_code == usual[name]
 
 
@@ -179,9 +173,7 @@ def test_a_restart_of_postgresql_is_survived(
         assert client.get("/v1/health/ready").status_code == 503
         server.start()
         assert server.url("ffp_app") == found.app_url  # on its old port
-        deadline = time.monotonic() + 10
-        while client.get("/v1/health/ready").status_code != 200:
-            assert time.monotonic() < deadline
+        until(lambda: client.get("/v1/health/ready").status_code == 200, 10)
         assert client.get(made.headers["location"], headers=member.headers).json() == made.json()
         server.stop()
         server.start()

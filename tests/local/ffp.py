@@ -20,7 +20,7 @@ def ffp(*arguments: str, directory: Path, check: bool = True) -> subprocess.Comp
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=500,
         check=False,
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -36,7 +36,7 @@ def processes_of(directory: Path) -> list[Identity]:
     return marked(MARK, str(directory))
 
 
-def eventually(holds: Callable[[], object], *, within_s: float = 20) -> None:
+def eventually(holds: Callable[[], object], *, within_s: float = 200) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, "it never came true"

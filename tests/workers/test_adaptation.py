@@ -202,7 +202,7 @@ def test_killed_at_the_end_it_is_done_once(
     assert queue.publish([message_for(job)])
     hold = database_wire.hold(b"app.finish_job", side)
     with processes.worker(tmp_path, FFP_RELAY="off", **through) as victim:
-        assert hold.reached.wait(20), victim.said()
+        assert hold.reached.wait(200), victim.said()
         victim.kill()
     database_wire.cut()
     assert plan(who, program) == before  # the commit comes after

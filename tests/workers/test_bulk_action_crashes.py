@@ -63,7 +63,7 @@ def test_killed_at(
         with processes.worker(tmp_path, FFP_RELAY="off", **through) as victim:
             headers = owner.headers | {"Idempotency-Key": uuid4().hex}
             api.post("/v1/business/bulk-actions", json=order, headers=headers).raise_for_status()
-            assert hold.reached.wait(30), victim.said()
+            assert hold.reached.wait(300), victim.said()
             victim.kill()
         wire.cut()
     with processes.worker(tmp_path) as heir:

@@ -37,7 +37,7 @@ def test_killed_at(
     hold = database_wire.hold(statement, side)
     job = submitted(member)
     with processes.worker(tmp_path, FFP_RELAY="off", **through) as victim:
-        assert hold.reached.wait(20), victim.said()
+        assert hold.reached.wait(200), victim.said()
         victim.kill()
     database_wire.cut()
     with processes.worker(tmp_path) as heir:
@@ -63,7 +63,7 @@ def test_a_worker_that_slept_past_its_lease_stores_nothing(
     hold = database_wire.hold(b"app.finish_generation", "before")
     job = submitted(member)
     with processes.worker(tmp_path, FFP_RELAY="off", **through) as sleeper:
-        assert hold.reached.wait(20), sleeper.said()
+        assert hold.reached.wait(200), sleeper.said()
         sleeper.signal(signal.SIGSTOP)
         with processes.worker(tmp_path) as heir:
             until(lambda: settled(db, job.id), 20, heir.said)
@@ -80,7 +80,7 @@ def test_a_graceful_stop_loses_nothing(tmp_path: Path, db: Database, member: Per
     with processes.worker(tmp_path) as worker:
         until(lambda: db.value("select count(*) from jobs where status <> 'queued'") > 0, 15, worker.said)
         worker.signal(signal.SIGTERM)
-        assert worker.popen.wait(20) == 0
+        assert worker.popen.wait(200) == 0
     with processes.worker(tmp_path):
         until(lambda: all(settled(db, job.id) for job in jobs), 30)
     for job in jobs:

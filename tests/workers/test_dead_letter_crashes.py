@@ -71,7 +71,7 @@ def wires(
 
 def killed_at(hold: Any, environment: dict[str, str], command: list[str], directory: Path) -> None:
     with running(command, directory / "victim.log", environment) as victim:
-        assert hold.reached.wait(20), victim.said()
+        assert hold.reached.wait(200), victim.said()
         victim.kill()
 
 

@@ -63,7 +63,7 @@ def test_killed_at(
                 until(lambda: _status(db) == "ready", 30, victim.said)
                 hold = wire.hold(statement, side)
                 _confirm(api, owner, found)
-            assert hold.reached.wait(30), victim.said()
+            assert hold.reached.wait(300), victim.said()
             victim.kill()
         wire.cut()
     with processes.worker(tmp_path) as heir:
@@ -102,7 +102,7 @@ def test_held_in_the_middle_of_a_chunk(
             until(lambda: _status(db) == "ready", 30, worker.said)
             hold = wire.hold(b"update imports set position", "before")
             _confirm(api, owner, found)
-            assert hold.reached.wait(30), worker.said()
+            assert hold.reached.wait(300), worker.said()
             assert api.post(f"/v1/imports/{found}/pause", headers=owner.headers).json()["status"] == "paused"
             hold.release()
             until(lambda: db.value("select status = 'succeeded' from jobs where kind = 'import'"), 20, worker.said)
