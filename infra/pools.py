@@ -63,7 +63,9 @@ def _opened(url: str, name: str, size: int) -> Pool:
         min_size=1,
         max_size=size,
         timeout=3,
-        max_idle=5,  # nobody who only waits keeps a connection busy, so the pool need not stay as a rush has left it
+        # Seconds until the next one too many is closed: nobody who only waits keeps a connection busy, so the pool need
+        # not stay as a rush has left it. After one of ten it is small again within twenty.
+        max_idle=2,
         max_waiting=200,
         kwargs=lambda: fixed | sign_in.parameters(url),  # asked for each new connection
         name=name,
