@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import bulk_actions  # noqa: E402
+from benchmarks.bulk_actions import cpu_s  # noqa: E402
 from benchmarks.floor import Floor, timed  # noqa: E402
 from benchmarks.main_job import CLIENTS, Stack, quantile  # noqa: E402
 from tests.answers import low_back_pain  # noqa: E402
@@ -97,24 +98,11 @@ class Bench:
 
     @contextmanager
     def measured(self, worker: psutil.Process, into: dict[str, float]) -> Iterator[None]:
-        before, began = (_cpu(worker), _cpu(self.postmaster)), time.perf_counter()
+        before, began = (cpu_s(worker), cpu_s(self.postmaster)), time.perf_counter()
         yield
         into["wall"] = time.perf_counter() - began
-        into["worker"], into["postgres"] = _cpu(worker) - before[0], _cpu(self.postmaster) - before[1]
+        into["worker"], into["postgres"] = cpu_s(worker) - before[0], cpu_s(self.postmaster) - before[1]
         into["memory"] = _highest_mb(worker)
-
-
-def _cpu(process: psutil.Process) -> float:
-    """Seconds of it and of its children, living and ended."""
-    total = 0.0
-    for each in [process, *process.children(recursive=True)]:
-        try:
-            times = each.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    ended = process.cpu_times()
-    return total + float(ended.children_user) + float(ended.children_system)
 
 
 def _highest_mb(process: psutil.Process) -> float:
@@ -188,7 +176,7 @@ def singles(
     figures: dict[str, float] = {}
     ids = [UUID(each) for each in drafts]
     api = psutil.Process(bench.stack.facts["pids"]["api"])
-    before = _cpu(api)
+    before = cpu_s(api)
     with bench.measured(worker, figures):
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(submit, range(len(drafts))))
@@ -196,7 +184,7 @@ def singles(
             "select 1 from jobs where assessment_id = any(%s) and status not in ('succeeded', 'failed') limit 1", ids
         ):
             time.sleep(0.1)
-    figures["api"] = _cpu(api) - before
+    figures["api"] = cpu_s(api) - before
     return figures
 
 
