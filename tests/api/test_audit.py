@@ -1,6 +1,7 @@
 """What is on record (A1), found by doing everything there is to do, and who reads it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -124,20 +125,30 @@ def test_every_change_is_on_record(world: World, subtests: pytest.Subtests) -> N
         if each.method != "GET" and each.id not in PUBLIC | ELSEWHERE.keys() and ALLOWED[each.id] & PEOPLE
     ]  # fmt: skip
     assert len(walked) > 20
-    for operation in walked:
-        with subtests.test(operation=str(operation), id=operation.id), world.copy() as (api, db):
-            before, last = everything(db), newest(db)
-            for answer in successes(world, api, operation):
-                after = everything(db)
-                changed = {name for name in after if after[name] != before[name]}
-                rows = db.rows("select * from audit_log where id > %s", last)
-                before, last = after, newest(db)
-                if changed:
-                    assert bool(rows) == (operation.id not in UNRECORDED), (answer.status_code, changed, rows)
-                    assert all(row["request_id"] and row["actor_id"] for row in rows), rows
-                    break
-            else:
-                assert operation.id in NO_CHANGES, "it has succeeded, and nothing was changed: give world.py a record"
+    with ExitStack() as copies:
+        copy = copies.enter_context(world.copy())
+        for operation in walked:
+            with subtests.test(operation=str(operation), id=operation.id):
+                try:
+                    change_is_on_record(world, *copy, operation)
+                except (AssertionError, pytest.fail.Exception):  # what was done before may be in its way
+                    copies.close()
+                    copy = copies.enter_context(world.copy())
+                    change_is_on_record(world, *copy, operation)
+
+
+def change_is_on_record(world: World, api: TestClient, db: Database, operation: Operation) -> None:
+    before, last = everything(db), newest(db)
+    for answer in successes(world, api, operation):
+        after = everything(db)
+        changed = {name for name in after if after[name] != before[name]}
+        rows = db.rows("select * from audit_log where id > %s", last)
+        before, last = after, newest(db)
+        if changed:
+            assert bool(rows) == (operation.id not in UNRECORDED), (answer.status_code, changed, rows)
+            assert all(row["request_id"] and row["actor_id"] for row in rows), rows
+            return
+    assert operation.id in NO_CHANGES, "it has succeeded, and nothing was changed: give world.py a record"
 
 
 def names_members(operation: Operation, answer: Response) -> bool:

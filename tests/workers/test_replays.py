@@ -249,7 +249,7 @@ def test_a_limit_that_is_reached_meanwhile_holds(db: Database, member: Person) -
 def test_pause_resume_cancel(db: Database, member: Person) -> None:
     for _ in range(3):
         letters.dead(db, member)
-    replay = started(order(rate=0.5))
+    replay = started(order(rate=0.01))
     assert turns() == 1
     with operations(BEN) as ops:
         assert orders.move(ops, replay.id, "pause").state == "paused"
