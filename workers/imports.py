@@ -85,6 +85,7 @@ def _stage_all(begin: Open, job: Job, found: Import, file: sheets.File, known: T
 
 def _handed_on(begin: Open, job: Job) -> Job:
     with begin() as uow:
+        uow.imports.locked(job.subject_id)  # a unit that begins with the end of its job is over with it
         uow.jobs.finish(job)
         return uow.jobs.enqueue(new_id(), job.kind, job.user_id, _subject(job))
 

@@ -8,7 +8,9 @@ MOST_COLUMNS = 500
 MOST_LINES = 1_048_576  # blank ones included; a spreadsheet has no more
 MOST_TITLE_CHARS = 500
 MOST_CELL_CHARS = 8_000
-MOST_LINE_BYTES = 64 * 1024  # of a line of text, of one object of JSON, or of the texts of one row of a workbook
+# Of a line of text, of one object of JSON, or of the texts of one row of a workbook: a page of a hundred rows stays
+# below what Lambda may answer.
+MOST_LINE_BYTES = 48 * 1024
 # Of one part of a workbook once it is unpacked, of all of them, of the texts of its cells, and the cells of its used
 # range: these two lie in memory.
 MOST_UNPACKED_BYTES = 96 * 1024 * 1024
@@ -17,10 +19,11 @@ MOST_TEXT_BYTES = 32 * 1024 * 1024
 MOST_CELLS = 1_000_000
 # Invitations by import of one business within 24 hours.
 MOST_INVITED_A_DAY = 20_000
-# Rows of one chunk: one transaction, and what a pause waits for at most.
+# Rows of one chunk: one transaction, what a pause waits for at most, and what another tenant's message waits for that a
+# worker has taken beside it.
 STAGED_AT_ONCE = 2_000
 STAGED_CHARS_AT_ONCE = 2_000_000  # or these, whichever are reached first
-CHUNK_ROWS = {"members": 500, "assessments": 50, "programs": 50}
+CHUNK_ROWS = {"members": 500, "assessments": 20, "programs": 20}
 # How many rows one errors.csv holds; the next ones are a link away.
 ERRORS_AT_ONCE = 5_000
 READ_AT_ONCE = 500  # rows that a process has in memory, each as long as a line may be

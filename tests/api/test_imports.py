@@ -449,6 +449,22 @@ def test_an_uploaded_workbook_and_its_results(
     assert [row[0] for row in rows] == ["ID", "1001", "1002"]
 
 
+def test_a_file_that_takes_more_than_one_job(
+    person: Make, begin: Make, get: Make, work: Make, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workers import imports
+
+    monkeypatch.setattr(imports, "_BUDGET_S", 0.0)
+    owner = person("acme", "business_owner")
+    found = begin(owner, "email\n" + "".join(f"p{number}@acme.example\n" for number in range(2_100)))
+    work()
+    seen = get(owner, found)
+    assert (seen["status"], seen["report"]["create"]) == ("ready", 2_100)
+    assert db.rows("select status, count(*) from jobs where kind = 'import_check' group by 1") == [
+        {"status": "succeeded", "count": 2}
+    ]
+
+
 def test_a_small_workbook_in_the_request(person: Make, begin: Make, get: Make, work: Make) -> None:
     import xlsxwriter
 
