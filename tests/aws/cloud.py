@@ -35,7 +35,6 @@ class Cloud(Emulator):
 
     def _environment(self, port: int) -> dict[str, str]:
         here = super()._environment(port) | {"PERSIST_STATE": "0", "LOG_LEVEL": "INFO", "CLOUDTRAIL_RECORDING": "1"}
-        here["CLOUDTRAIL_MAX_EVENTS"] = "1000000"  # event sources ask all the time: a slow machine forgets the first
         del here["SERVICES"]
         # Functions inherit it: the one address that AWS's own would be by default.
         return here | {"FFP_COGNITO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
