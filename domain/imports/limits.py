@@ -10,7 +10,7 @@ MOST_TITLE_CHARS = 500
 MOST_CELL_CHARS = 8_000
 # Of a line of text, of one object of JSON, or of the texts of one row of a workbook: a page of a hundred rows stays
 # below what Lambda may answer.
-MOST_LINE_BYTES = 48 * 1024
+MOST_LINE_BYTES = 60 * 1024
 # Of one part of a workbook once it is unpacked, of all of them, of the texts of its cells, and the cells of its used
 # range: these two lie in memory.
 MOST_UNPACKED_BYTES = 96 * 1024 * 1024
