@@ -67,7 +67,6 @@ def _envelope(message: Message) -> dict[str, Any]:
     """What we read in a message, made anew: no value of it but those that `decode` has looked at."""
     return {
         "task": TASK_OF[message.stage],
-        "id": str(message.id),
         "stage": message.stage,
         "replay": message.replay,
         "tenant_id": str(message.tenant_id),
