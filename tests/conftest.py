@@ -1,6 +1,7 @@
 """Real PostgreSQL, real commits, the application's own role; an emulator for AWS; tokens signed by a key of our own."""
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,6 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        # Told to end, a run ends as by Ctrl-C: it stops its servers, and gives back the memory that their files take.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         cluster.begin()
 
 
