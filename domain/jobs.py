@@ -172,7 +172,7 @@ class LeaseLost(Exception):
 
 
 class HeldBack(LeaseLost):
-    """Not now: its stage has its cap or a pause. A job waits in the outbox instead of its message; no attempt counts."""
+    """Not now: its stage has its cap or a pause. A job waits in the outbox, not its message; no attempt counts."""
 
 
 def backoff_s(receive_count: int, jitter: float, base_s: float = 1.0, cap_s: float = 300.0) -> float:
