@@ -35,7 +35,12 @@ _NOTE = """
     from unnest(%(subjects)s::uuid[], %(people)s::uuid[]) as s (id, person)"""
 _NEWEST = """
     select distinct on (s.user_id) s.user_id, s.id, s.template_slug as slug, s.answers, p.id as program_id,
-        p.status as program_status
+        p.status as program_status,
+        case when exists (select from programs q where q.tenant_id = s.tenant_id and q.user_id = s.user_id
+                and q.status = 'paused_safety') then 'paused_safety'
+            when (select j.result_type from jobs j where j.tenant_id = s.tenant_id and j.user_id = s.user_id
+                    and j.kind = 'assessment' and j.result_type in ('program', 'referral')
+                order by j.finished_at desc limit 1) = 'referral' then 'referral' end as stopped
     from submissions s left join programs p on p.tenant_id = s.tenant_id and p.submission_id = s.id
     where s.tenant_id = %s and s.user_id = any(%s) and s.template_slug = coalesce(%s, s.template_slug)
     order by s.user_id, s.submitted_at desc, s.attempt_number desc"""
@@ -125,7 +130,10 @@ class ImportEffects:
         return {row["user_id"]: row["id"] for row in rows}
 
     def newest(self, people: Sequence[UUID], slug: str | None) -> dict[UUID, dict[str, Any]]:
-        """What each has handed in last, of this template or of any, and the program that came of it."""
+        """What each has handed in last, of this template or of any, and the program that came of it.
+
+        `stopped`: why there is to be no program of it until a clinician has looked, or they hand in something new.
+        """
         rows = self._connection.execute(_NEWEST, (self._tenant_id, list(people), slug))
         return {row["user_id"]: row for row in rows}
 

@@ -11,10 +11,8 @@ REASONS = {
     "not_active": "They are not an active member.",
     "not_wanted": "They do not want e-mails of this kind.",
     "nothing_due": "Nothing of theirs is due.",
-    "paused_safety": "Their program is paused for safety, until a clinician has looked at it.",
     "program_waits": "A program of theirs waits for its review.",
     "quiet_hours": "They are not to be disturbed at this hour.",
-    "referral": "Their last assessment ended with a referral.",
     "reminded_today": "They have been reminded of it within a day.",
 }
 

@@ -77,6 +77,8 @@ def answers_of(
             last = newest.get((row.user_id, read.values["template"] or ""))
             if last is None:
                 ended.append(failed(row, "no_submission"))
+            elif last["stopped"]:
+                ended.append(failed(row, last["stopped"]))
             elif last["slug"] not in templates:
                 ended.append(failed(row, "template_retired"))
             else:
@@ -228,8 +230,8 @@ def order(uow: UnitOfWork, found: Import, actor: Member, pairs: Sequence[tuple[R
 
 def _assign(uow: UnitOfWork, row: Row, person: UUID, slug: str, who: tuple[UUID, str, str]) -> Row:
     last = uow.import_effects.newest([person], slug).get(person)
-    if last is None:
-        return failed(row, "no_submission")
+    if last is None or last["stopped"]:
+        return failed(row, last["stopped"] if last else "no_submission")
     match last["program_status"]:
         case "active":
             return replace(row, status="skipped", action=None)

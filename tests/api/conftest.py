@@ -1,6 +1,6 @@
 """The main job as a client does it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -93,22 +93,23 @@ def submit(api: TestClient, start: Callable[..., dict[str, Any]]) -> Callable[..
 
 @pytest.fixture
 def work(queues: dict[str, str]) -> Callable[[], int]:
-    """Run what is on the work queues as the Lambda workers do, until they are empty. Returns how many messages."""
+    """Run what is on the work queues, or on those named, as the Lambda workers do, until they are empty. Returns how many
+    messages.
+    """
+    return lambda *names: drain(queues, *names)
 
-    return lambda: drain(queues)
 
-
-def drain(queues: dict[str, str]) -> int:
+def drain(queues: dict[str, str], *names: str) -> int:
     """Until nothing comes any more: the end of a job may be the turn of another one, in a queue that was empty."""
     total = 0
-    while done := _drain_once(queues):
+    while done := _drain_once(queues, names or ("scoring", "generation", "bulk")):
         total += done
     return total
 
 
-def _drain_once(queues: dict[str, str]) -> int:
+def _drain_once(queues: dict[str, str], names: Sequence[str]) -> int:
     client, done = emulated_sqs(), 0
-    for name in ("scoring", "generation", "bulk"):
+    for name in names:
         while found := receive(client, queues[name]):
             answer = sqs.handler({"Records": found}, None)
             failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}

@@ -380,6 +380,26 @@ def test_programs_are_archived_assigned_and_made_anew_and_taken_back(
     assert db.value("select id from programs where status = 'active'") == first
 
 
+def test_no_import_gives_a_program_to_somebody_who_was_referred(
+    done: Make, submit: Make, work: Make, person: Make, db: Database
+) -> None:
+    owner, member, stopped = person("acme", "business_owner"), person("acme"), person("acme")
+    for each in (member, stopped):
+        submit(each)
+    work()
+    db.rows("update programs set status = 'archived'")
+    submit(member, answers=low_back_pain(rf_chest_pain="yes"))
+    db.rows("update programs set status = 'paused_safety' where user_id = %s", stopped.context.user_id)
+    work()
+    for action in ("assign", "regenerate"):
+        lines = [f"{each.email},{action},low-back-pain\n" for each in (member, stopped)]
+        ended = done(owner, "email,action,template\n" + "".join(lines), "programs")
+        assert ended["counts"]["failed"] == 2
+    codes = "select issues -> 0 ->> 'code' as code from import_rows order by code"
+    assert [row["code"] for row in db.rows(codes)] == ["paused_safety"] * 2 + ["referral"] * 2
+    assert db.value("select count(*) from programs where status = 'active'") == 0
+
+
 def say_yes(api: TestClient, who: Person) -> None:
     body = {"document": "health_data", "version": "1.0.0", "accepted": True}
     api.post("/v1/me/consents", json=body, headers=who.headers).raise_for_status()

@@ -116,6 +116,19 @@ def test_approval_releases_the_program_and_the_job_says_so(
     )
 
 
+def test_approved_after_a_referral_a_program_waits_to_be_resumed(
+    api: TestClient, clinic: Clinic, decide: Make, submit: Make, work: Make, db: Database
+) -> None:
+    submit(clinic.member, answers=low_back_pain(rf_chest_pain="yes"))
+    work()
+    done = decide(clinic.clinician, clinic.program, "approve")
+    assert (done.status_code, done.json()["status"]) == (200, "paused_safety")
+    assert db.value("select count(*) from notifications where kind = 'program_ready'") == 0
+    headers = clinic.clinician.headers | {"If-Match": done.headers["etag"]}
+    resumed = api.post(f"{clinic.program}/resume", json={"note": "Seen"}, headers=headers)
+    assert resumed.json()["status"] == "active"
+
+
 def test_a_rejected_program_stays_out_of_sight_and_so_does_the_reason(
     api: TestClient, clinic: Clinic, decide: Make, db: Database
 ) -> None:

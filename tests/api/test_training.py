@@ -292,6 +292,34 @@ def test_a_referral_from_a_new_assessment_stops_the_program_too(
     assert restarted.json()["status"] == "active"
 
 
+def test_a_program_that_was_on_its_way_when_its_person_was_referred_does_not_begin(
+    athlete: Make, person: Make, submit: Make, work: Make, api: TestClient, db: Database
+) -> None:
+    who, neighbour, clinician = person("acme"), person("acme"), person("acme", "clinician")
+    jobs = {each: submit(each).json()["links"]["self"] for each in (who, neighbour)}
+    work("scoring")
+    submit(who, answers=low_back_pain(rf_chest_pain="yes"))
+    work()
+    status, revision = {}, {}
+    for each, job in jobs.items():
+        program = api.get(api.get(job, headers=each.headers).json()["result"]["href"], headers=each.headers)
+        status[each], revision[each] = program.json()["status"], program.headers["etag"]
+        path = f"/v1/programs/{program.json()['id']}/resume"
+        if each is who:
+            resume = path
+    assert status == {who: "paused_safety", neighbour: "active"}
+    told = db.rows("select user_id from notifications where kind = 'program_paused'")
+    assert {row["user_id"] for row in told} == {who.context.user_id, clinician.context.user_id}
+    assert db.value("select count(*) from notifications where kind = 'program_ready'") == 1
+    headers = {"If-Match": revision[who]}
+    assert api.post(resume, json={"note": "Seen"}, headers=who.headers | headers).status_code == 403
+    resumed = api.post(resume, json={"note": "Seen"}, headers=clinician.headers | headers)
+    assert resumed.json()["status"] == "active"
+    # What comes after the referral is judged by itself.
+    athlete(who)
+    assert db.value("select count(*) from programs where status = 'active'") == 2
+
+
 def test_the_cost_of_a_report_and_of_the_calendar(
     db: Database, athlete: Make, person: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
