@@ -17,8 +17,9 @@ from infra.messages import Unreadable, message_from
 from workers.work import deliver
 
 _LONG_POLL_S = 10
-# More than one message a receive: at one by one a worker does 7 to 16 tasks a second, with ten about 150.
-_PREFETCH = 10
+# More than one message a receive: one by one a worker does a third less. Not more than it takes: a job that needs a permit
+# of one stage waits for the batch of another (docs/performance.md).
+_PREFETCH = 4
 
 
 class KeepingConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
