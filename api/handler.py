@@ -18,7 +18,7 @@ handler = Mangum(
     _app,
     lifespan="off",  # it would run around every invocation
     # What is not listed here arrives base64-encoded.
-    text_mime_types=["text/", "application/json", "application/problem+json", "application/fhir+json"],
+    text_mime_types=["text/", "application/json", "application/problem+json", "application/fhir+json", "image/svg+xml"],
 )
 gc.freeze()
 gc.enable()

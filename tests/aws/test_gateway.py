@@ -17,6 +17,7 @@ from schemathesis import Case, GenerationMode
 
 from api import sections
 from api.app import create_app
+from api.handler import handler
 from tests.aws import gateway, shapes
 
 # Of these API Gateway does not look at the body: it is of another media type, or may be left out.
@@ -231,3 +232,13 @@ def test_a_shape_within_itself_ends() -> None:
     assert shapes.shape({"$ref": "#/components/schemas/Tree"}, ours) == {
         "type": "object", "properties": {"below": {"type": "array"}},
     }  # fmt: skip
+
+
+def test_text_arrives_as_text(ours: dict[str, Any]) -> None:
+    """API Gateway would hand on as base64 what the handler does not call text, to whoever asks for no such type."""
+    answers = [
+        answer for path in ours["paths"].values() for each in path.values() for answer in each["responses"].values()
+    ]
+    types = {media for answer in answers for media in answer.get("content", ())}
+    assert {"application/json", "image/svg+xml", "text/calendar"} <= types
+    assert [media for media in types if not media.startswith(tuple(handler.config["text_mime_types"]))] == []
