@@ -17,8 +17,8 @@ from infra.messages import Unreadable, message_from
 from workers.work import deliver
 
 _LONG_POLL_S = 10
-# More than one message a receive: one by one a worker does a third less. Not more than it takes: a job that needs a permit
-# of one stage waits for the batch of another (docs/performance.md).
+# More than one message a receive: one by one a worker does a third less. Not more than it takes: a job that needs a
+# permit of one stage waits for the batch of another (docs/performance.md).
 _PREFETCH = 4
 
 
