@@ -119,6 +119,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, sign: Callable[..., str]) ->
             "FFP_DATABASE_URL": db.app_url,
             "FFP_RELAY_DATABASE_URL": db.relay_url,
             "FFP_OPS_DATABASE_URL": db.ops_url,
+            "FFP_ADMIN_DATABASE_URL": db.owner_url,
             "FFP_AUTH_QUOTAS": " ".join(f"{name}=99999/99999/60" for name in _limited()),
             "FFP_EVEN_ANSWER_S": "0.001",
         }

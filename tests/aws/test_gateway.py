@@ -3,6 +3,8 @@
 import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,7 +19,6 @@ from schemathesis import Case, GenerationMode
 
 from api import sections
 from api.app import create_app
-from api.handler import handler
 from tests.aws import gateway, shapes
 
 # Of these API Gateway does not look at the body: it is of another media type, or may be left out.
@@ -241,4 +242,7 @@ def test_text_arrives_as_text(ours: dict[str, Any]) -> None:
     ]
     types = {media for answer in answers for media in answer.get("content", ())}
     assert {"application/json", "image/svg+xml", "text/calendar"} <= types
-    assert [media for media in types if not media.startswith(tuple(handler.config["text_mime_types"]))] == []
+    # In a process of its own: what Lambda's entry sets up is for all that runs beside it.
+    code = "import json; from api.handler import handler; print(json.dumps(handler.config['text_mime_types']))"
+    listed = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert [media for media in types if not media.startswith(tuple(listed))] == []
