@@ -97,17 +97,17 @@ class JobRepository:
         call = "select * from app.turns_now(%s, %s, %s, %s, %s)"
         return [message_from(row) for row in self._connection.finish(call, (stage, settings.relay_grace_s()))]
 
-    def claim(self, message: Message, lease_s: float, worker: str) -> Claim:
-        """Take the job whose turn it is in the message's stage, of whichever tenant, for one attempt: the caller works
-        in that job's tenant. The message's own tenant is only where its job is looked for: under another one it is
-        not there, and nothing happens.
+    def claim(self, message: Message, lease_s: float, worker: str, other: Stage | None = None) -> Claim:
+        """Take the job whose turn it is in the message's stage, or in the `other` one that the caller does too, of
+        whichever tenant, for one attempt: the caller works in that job's tenant. The message's own tenant is only where
+        its job is looked for: under another one it is not there, and nothing happens.
 
         Raises NotFound (unknown here, or a message for another tenant), LeaseLost (nothing waits), HeldBack (not now;
         a job is in the outbox again), Transient (a job that this message has begun is at work or to be tried again, or
         its own has used up its attempts: the message goes its way to the dead letters).
         """
-        given = (message.job_id, message.stage, lease_s, worker, message.id, settings.relay_grace_s())
-        return self._claim("claim_next(%s, %s, %s, %s, %s, %s, %s, %s, %s)", given)
+        given = (message.job_id, message.stage, other, lease_s, worker, message.id, settings.relay_grace_s())
+        return self._claim("claim_next(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", given)
 
     def claim_regardless(self, message: Message, lease_s: float, worker: str) -> Claim:
         """The named job, whatever the limits and whoever's turn it is: for a unit that is rolled back."""

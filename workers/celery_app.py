@@ -17,8 +17,9 @@ from infra.messages import Unreadable, message_from
 from workers.work import deliver
 
 _LONG_POLL_S = 10
-# More than one message a receive: one by one a worker does a third less. Not more than it takes: a job that needs a
-# permit of one stage waits for the batch of another (docs/performance.md).
+# A worker takes the messages of both, so either permits both: who is next does not wait for a batch of the other queue.
+_OTHER: dict[Stage, Stage] = {"scoring": "generating", "generating": "scoring"}
+# More than one message a receive: one by one a worker does a third less (docs/performance.md).
 _PREFETCH = 4
 
 
@@ -107,7 +108,8 @@ def _run(task: Task, name: str, job_id: str) -> None:
     count = int(received.get("Attributes", {}).get("ApproximateReceiveCount", 1))
     pause = backoff_s(count, random.random())  # noqa: S311 # nosec B311 # spreads retries
     try:
-        deliver(message_from(name, task.request.id, job_id, task.request.get("ffp")))
+        message = message_from(name, task.request.id, job_id, task.request.get("ffp"))
+        deliver(message, _OTHER.get(message.stage))
     except Unreadable:
         logs.error("message_unreadable", task=name)
     except Transient as error:

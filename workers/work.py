@@ -82,17 +82,17 @@ STAGES: dict[Stage, Callable[[Open, Claim], bool]] = {
 }
 
 
-def deliver(message: Message) -> None:
+def deliver(message: Message, other: Stage | None = None) -> None:
     """Returns when the message is done with: a job was worked on, or none waits. Any exception leaves it on the queue;
     Transient says when to come back. What is bound to the lines stays, for what is said of the outcome.
 
-    The job is whoever's turn it is in the message's stage. Only its row says whose it is: the work is done in that
-    tenant, under that job's correlation id and in its trace.
+    The job is whoever's turn it is in the message's stage, or in `other`, whose messages the caller takes too. Only its
+    row says whose it is: the work is done in that tenant, under that job's correlation id and in its trace.
     """
     ids = {"tenant_id": str(message.tenant_id), "job_id": str(message.job_id), "message_id": str(message.id)}
     logs.begin(correlation_id=message.correlation_id, **ids)
     try:
-        claim = _claimed(message)
+        claim = _claimed(message, other)
     except HeldBack:
         logs.info("held_back", stage=message.stage)
         return
@@ -127,10 +127,10 @@ class _Units:
         self.made += uow.jobs.made
 
 
-def _claimed(message: Message) -> Claim:
+def _claimed(message: Message, other: Stage | None) -> Claim:
     with unit_of_work(worker_context(message.tenant_id, message.correlation_id)) as uow:
         try:
-            return uow.jobs.claim(message, _lease_s(message.stage), name())
+            return uow.jobs.claim(message, _lease_s(message.stage), name(), other)
         except NotFound:
             # Unknown here, or a message that names another tenant than its job's: an alarm counts these.
             logs.error("job_not_of_this_tenant", stage=message.stage)

@@ -200,6 +200,21 @@ create function app.waits(p_stage text) returns boolean language sql volatile se
         and (lease_until is null or lease_until <= clock_timestamp())
         and (available_at is null or available_at <= clock_timestamp())) $$;
 
+-- Whether among the first in line is somebody who has nothing at work, and waits for nothing in the other stage.
+create function app.has_newcomer(p_stage text, p_other text) returns boolean language sql volatile
+set search_path = pg_catalog, public as $$
+    select exists (select from (
+            select tenant_id from jobs
+            where stage = p_stage and not held and status in ('queued', 'running', 'retrying')
+                and (lease_until is null or lease_until <= clock_timestamp())
+                and (available_at is null or available_at <= clock_timestamp())
+            order by turn, id limit 32) f
+        where not exists (select from jobs w where w.tenant_id = f.tenant_id and w.lease_until > clock_timestamp())
+            and not exists (select from jobs o where o.tenant_id = f.tenant_id and o.stage = p_other and not o.held
+                and o.status in ('queued', 'running', 'retrying')
+                and (o.lease_until is null or o.lease_until <= clock_timestamp())
+                and (o.available_at is null or o.available_at <= clock_timestamp()))) $$;
+
 -- Whether nothing more may be begun in the stage: it is paused, or its cap is reached, which is exact.
 create function app.stage_is_closed(p_stage text) returns boolean language plpgsql volatile
 set search_path = pg_catalog, public as $$
@@ -248,7 +263,9 @@ begin
     return true;
 end $$;
 
--- What the message `p_permit`, which names a job, lets its worker do.
+-- What the message `p_permit`, which names a job, lets its worker do. `p_other`: another stage that the worker does as well,
+-- null for none. It comes first where somebody waits there only, with nothing at work, and last where nothing may be begun
+-- here: so a surplus of permits of one stage makes up for what the other lacks.
 --   claimed    `job`, of whichever tenant: the work is done in that job's tenant
 --   held       nothing now: a job is back in the outbox in its place
 --   done       nothing waits
@@ -256,8 +273,8 @@ end $$;
 --              is being taken by others
 --   exhausted  its own job has used up its attempts
 --   unknown    it names no job of this tenant and stage
-create function app.claim_next(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_lease_s double precision,
-    p_worker text, p_permit uuid, p_hold_s double precision)
+create function app.claim_next(p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_stage text, p_other text,
+    p_lease_s double precision, p_worker text, p_permit uuid, p_hold_s double precision)
 returns table (outcome text, retry_in integer, job jobs, submission submissions, template_id uuid, score jsonb, settings jsonb)
 language plpgsql security definer set search_path = pg_catalog, public as $$
 #variable_conflict use_column
@@ -266,7 +283,10 @@ declare
     c jobs; -- that it has begun
     v jobs;
     v_until timestamptz;
-    v_closed boolean;
+    v_stages text[] := array[p_stage];
+    v_stage text;
+    v_closed text[] := '{}';
+    v_full jobs; -- whose turn it was, but for its tenant's share
 begin
     perform app.set_context(p_tenant, p_user, p_role), set_config('synchronous_commit', 'off', true);
     if p_role is distinct from 'worker' then raise exception 'not a worker' using errcode = '42501'; end if;
@@ -278,8 +298,8 @@ begin
         return query select * from app.claim_job(p_tenant, p_user, p_role, p_job, p_stage, p_lease_s, p_worker);
         return;
     end if;
-    select * into c from jobs where permit = p_permit and status in ('running', 'retrying') and stage = p_stage
-        order by lease_until nulls last limit 1;
+    select * into c from jobs where permit = p_permit and status in ('running', 'retrying')
+        order by greatest(lease_until, available_at) desc nulls last limit 1;
     if c.id is null and m.stage = p_stage and m.permit is null and m.status in ('running', 'retrying') then
         c := m; -- begun by its own message, and by a release that did not say so
     end if;
@@ -289,15 +309,33 @@ begin
             null::uuid, null::jsonb, null::jsonb;
         return;
     end if;
-    v_closed := app.stage_is_closed(p_stage);
-    if not v_closed then
-        v := app.choose_job(p_stage);
-        v_closed := v.id is not null and app.tenant_is_full(v.tenant_id, p_stage);
+    if p_other is not null then
+        v_stages := case when app.has_newcomer(p_other, p_stage) then array[p_other, p_stage] else array[p_stage, p_other] end;
     end if;
-    if v_closed or v.id is null then
-        return query select case when not v_closed then case when app.waits(p_stage) then 'busy' else 'done' end
-                when app.put_back(coalesce(v.tenant_id, p_tenant), coalesce(v.id, p_job), p_stage) then 'held' else 'done' end,
-            0, m, null::submissions, null::uuid, null::jsonb, null::jsonb;
+    -- In one order, whichever comes first: each may wait for whoever counts the same stage.
+    foreach v_stage in array array[least(p_stage, p_other), greatest(p_stage, p_other)] loop
+        if v_stage <> all(v_closed) and app.stage_is_closed(v_stage) then
+            v_closed := v_closed || v_stage;
+        end if;
+    end loop;
+    foreach v_stage in array v_stages loop
+        continue when v_stage = any(v_closed);
+        v := app.choose_job(v_stage);
+        exit when v.id is not null and not app.tenant_is_full(v.tenant_id, v_stage);
+        if v.id is not null then
+            v_full := v;
+            v_closed := v_closed || v_stage;
+        end if;
+        v := null;
+    end loop;
+    if v.id is null and v_closed = '{}' then
+        return query select case when app.waits(p_stage) or app.waits(p_other) then 'busy' else 'done' end, 0, m,
+            null::submissions, null::uuid, null::jsonb, null::jsonb;
+        return;
+    elsif v.id is null then
+        v_stage := coalesce(v_full.stage, case when p_stage = any(v_closed) then p_stage end, p_other);
+        return query select case when app.put_back(coalesce(v_full.tenant_id, p_tenant), coalesce(v_full.id, p_job), v_stage)
+            then 'held' else 'done' end, 0, m, null::submissions, null::uuid, null::jsonb, null::jsonb;
         return;
     end if;
     if v.id <> m.id and v.published_at is null and m.published_at is not null then
@@ -323,7 +361,7 @@ declare
     c jobs;
     v_others boolean := exists (select from attempts where permit = p_permit);
 begin
-    select * into c from jobs where permit = p_permit and status in ('running', 'retrying') and stage = p_stage
+    select * into c from jobs where permit = p_permit and status in ('running', 'retrying')
         and not (tenant_id = p_tenant and id = p_job) limit 1 for update;
     if found then
         if c.lease_until > clock_timestamp() then return 'later'; end if;
@@ -356,7 +394,7 @@ insert into limits (version, id, document, reason)
 """
 
 RIGHTS = """
-revoke execute on function app.next_turn, app.take_turn, app.turns_now, app.give_up, app.begin_attempt, app.choose_job, app.waits, app.stage_is_closed,
+revoke execute on function app.next_turn, app.take_turn, app.turns_now, app.give_up, app.begin_attempt, app.choose_job, app.waits, app.has_newcomer, app.stage_is_closed,
     app.tenant_is_full, app.put_back, app.claim_next from public;
 revoke execute on function app.end_attempt(uuid, uuid, text, uuid, text, integer, text, text, text, text[], text, double precision),
     app.take_dead_letter(uuid, uuid, text, integer, text, text, integer, text, bytea, jsonb, uuid, uuid) from public;

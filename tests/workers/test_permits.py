@@ -13,23 +13,24 @@ from hypothesis import strategies as st
 
 from domain.errors import NotFound
 from domain.failures import Failure
-from domain.jobs import Job, LeaseLost, Message, Transient, message_for
+from domain.jobs import HeldBack, Job, LeaseLost, Message, Stage, Transient, message_for
 from domain.limits import StageLimits
 from domain.records import Claim
 from domain.tenancy import worker_context
 from infra import outbox, queue
 from infra.database import unit_of_work
 from infra.ids import new_id
-from infra.messages import encode
+from infra.messages import decode, encode
 from infra.publishing import publish_committed
 from tests import letters, processes
-from tests.conftest import Database, Person
+from tests.api.conftest import receive
+from tests.conftest import Database, Person, emulated_sqs
 from tests.processes import until
 from tests.wire import Wire
 from tests.workers.conftest import assert_done_once, settled, submitted
 from tests.workers.test_fairness import STAGE, claim, export, finish, put
 from tests.workers.test_messages import depth
-from workers import sqs
+from workers import sqs, work
 
 
 def permit(job: Job) -> Message:
@@ -131,13 +132,59 @@ def test_beside_a_crowd_the_next_job_is_the_quiet_tenant_s(
         until(lambda: settled(db, job.id), 60, one.said)
         for stage in ("scoring", "generating"):
             began = db.value("select started_at from attempts where job_id = %s and stage = %s", job.id, stage)
-            before = (
-                """select count(*) from attempts where tenant_id = %s and stage = %s and started_at between %s and %s"""
-            )
-            assert db.value(before, noisy.tenant_id, stage, at, began) <= 2  # one a worker that was at work
+            before = "select count(*) from attempts where tenant_id = %s and started_at between %s and %s"
+            assert db.value(before, noisy.tenant_id, at, began) <= 2  # of either stage: one a worker that was at work
             at = db.value("select ended_at from attempts where job_id = %s and stage = %s", job.id, stage)
         assert db.value("select count(*) from jobs where stage = 'scoring' and tenant_id = %s", noisy.tenant_id) > 400
     assert_done_once(db, job)
+
+
+def test_who_has_nothing_at_work_is_next_whichever_stage_the_message_is_of(
+    db: Database, person: Callable[..., Person]
+) -> None:
+    noisy, quiet = person("acme"), person("globex")
+    first = submitted(noisy, publish=False)
+    crowd(db, first, 3)
+    ahead = replace(message_for(first), stage="generating")
+    db.rows("update jobs set stage = 'generating' where correlation_id = 'crowd' or id = %s", first.id)
+    job = submitted(quiet, publish=False)
+
+    def take(other: Stage | None) -> Job:
+        with unit_of_work(worker_context(noisy.tenant_id, "test")) as uow:
+            return uow.jobs.claim(replace(ahead, id=new_id()), 60, "test", other).job
+
+    assert take(None).tenant_id == noisy.tenant_id  # a worker that takes no other messages
+    assert take("scoring").id == job.id
+    assert take("scoring").tenant_id == noisy.tenant_id
+    put(stages={"generating": StageLimits(paused=True)})
+    held = "select count(*) from jobs where held"
+    with pytest.raises(HeldBack):
+        take("scoring")
+    assert db.value(held) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_message_once_does_each_job_once_whatever_its_stage(
+    db: Database, person: Callable[..., Person], queues: dict[str, str], seed: int
+) -> None:
+    """Permits of one stage that were used for the other are made up for by those that the other has too many."""
+    chance = random.Random(seed)
+    jobs = [submitted(person(name)) for name in ("acme", "acme", "acme", "globex", "globex")]
+    pool: list[Message] = []
+    other: dict[Stage, Stage] = {"scoring": "generating", "generating": "scoring"}
+    sqs_client = emulated_sqs()
+    for _ in range(60):
+        for name in ("scoring", "generation"):
+            for received in receive(sqs_client, queues[name]):
+                sqs_client.delete_message(QueueUrl=queues[name], ReceiptHandle=received["receiptHandle"])
+                pool.append(decode(received["body"]))
+        if not pool:
+            break
+        message = pool.pop(chance.randrange(len(pool)))
+        work.deliver(message, other[message.stage])
+    assert pool == []
+    for job in jobs:
+        assert_done_once(db, job)
 
 
 @pytest.mark.usefixtures("quick")
@@ -328,7 +375,6 @@ def test_a_job_that_came_as_the_last_one_ended_does_not_wait_for_the_relay(
 def test_what_a_workers_unit_orders_is_sent_when_it_has_committed(
     db: Database, member: Person, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from workers import work
 
     def collect(begin: work.Open, claim: Claim) -> bool:
         with begin() as uow:
