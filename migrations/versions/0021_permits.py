@@ -328,9 +328,11 @@ begin
         end if;
         v := null;
     end loop;
-    if v.id is null and v_closed = '{}' then
-        return query select case when app.waits(p_stage) or app.waits(p_other) then 'busy' else 'done' end, 0, m,
-            null::submissions, null::uuid, null::jsonb, null::jsonb;
+    if v.id is null and exists (select from unnest(v_stages) s where s <> all(v_closed) and app.waits(s)) then
+        return query select 'busy', 0, m, null::submissions, null::uuid, null::jsonb, null::jsonb;
+        return;
+    elsif v.id is null and v_closed = '{}' then
+        return query select 'done', 0, m, null::submissions, null::uuid, null::jsonb, null::jsonb;
         return;
     elsif v.id is null then
         v_stage := coalesce(v_full.stage, case when p_stage = any(v_closed) then p_stage end, p_other);

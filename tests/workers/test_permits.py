@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -160,6 +161,13 @@ def test_who_has_nothing_at_work_is_next_whichever_stage_the_message_is_of(
     held = "select count(*) from jobs where held"
     with pytest.raises(HeldBack):
         take("scoring")
+    assert db.value(held) == 1
+    # Somebody else is about to take what waits in the stage that is open: no reason to give the message up.
+    waiting = submitted(quiet, publish=False)
+    with psycopg.connect(db.superuser_url) as taking:
+        taking.execute("select 1 from jobs where id = %s for update", (waiting.id,))
+        with pytest.raises(Transient):
+            take("scoring")
     assert db.value(held) == 1
 
 
