@@ -17,7 +17,7 @@ def test_three_jobs_of_two_kinds_wait_and_can_be_replayed(tmp_path: Path) -> Non
     directory = tmp_path / "stack"
     ffp("up", "--detach", "--port", "0", directory=directory)
     try:
-        eventually(lambda: len(letters(directory)) == 3, within_s=40)
+        eventually(lambda: len(letters(directory)) == 3)
         found = letters(directory)
         assert sorted((each["kind"], each["tenant"]) for each in found) == [
             ("assessment", "acme"), ("assessment", "globex"), ("email", "globex"),
