@@ -33,6 +33,7 @@ from benchmarks.main_job import CLIENTS, Stack, quantile, quantiles  # noqa: E40
 from benchmarks.replay import operator  # noqa: E402
 
 WORKERS = 2
+HISTORY = 5_000
 SETTLE_S = 12  # the relay's grace and its period: from then on the backlog moves
 
 
@@ -96,6 +97,14 @@ def backlog(stack: Stack, count: int) -> None:
                 ],
             )  # fmt: skip
             connection.commit()
+
+
+def history(stack: Stack, count: int) -> None:
+    """A system that has been in use, as PostgreSQL last saw it: with so many jobs behind it, and none that waits."""
+    backlog(stack, count)
+    drained(stack)
+    with psycopg.connect(stack.superuser_url, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
 
 
 def finished(stack: Stack) -> int:
@@ -200,6 +209,7 @@ def measure(stack: Stack, given: argparse.Namespace) -> None:
             workers.enter_context(stack.worker())
         stack.submit(stack.drafts(1)[0], Prefer="wait=20")
         quiet.waits(10)
+        history(stack, HISTORY)
         alone = quiet.waits(given.singles)
         show("quiet, alone", alone)
         where(stack, quiet)

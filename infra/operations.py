@@ -66,7 +66,8 @@ class OperatorsJobs:
                        count(*) filter (where j.published_at is null) as unpublished,
                        extract(epoch from now() - min(j.updated_at))::double precision as oldest_s
                    from jobs j join stages s using (stage)
-                   where j.status in ('queued', 'running', 'retrying') group by s.queue),
+                   where j.finished_at is null and j.status in ('queued', 'running', 'retrying')
+                   group by s.queue),
                dead as (select coalesce(s.queue, 'none') as queue, count(*) as letters
                         from dead_letters l left join stages s using (stage) where l.state = 'open' group by 1),
                names as (select distinct queue from stages union select queue from dead)

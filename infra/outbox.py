@@ -129,7 +129,8 @@ def waiting() -> State:
                     count(*) filter (where status = 'dead') as dead,
                     coalesce(extract(epoch from max(now() - updated_at)
                         filter (where status <> 'dead' and published_at is null)), 0)::float as unsent_s
-                from jobs where status in ('queued', 'running', 'retrying', 'dead') group by stage"""
+                from jobs where finished_at is null and status in ('queued', 'running', 'retrying', 'dead')
+                group by stage"""
         ).fetchall()
     found = {queue: Waiting() for queue in set(QUEUE_OF.values())}
     for row in rows:
@@ -149,7 +150,7 @@ def sweep(*, republish_after_s: float, limit: int = 500) -> dict[str, int]:
         dead = connection.execute(
             """update jobs set status = 'dead', error_code = coalesce(error_code, 'attempts_exhausted'),
                     lease_until = null, revision = revision + 1, updated_at = now()
-                where status in ('running', 'retrying') and attempt >= max_attempts
+                where finished_at is null and status in ('running', 'retrying') and attempt >= max_attempts
                     and (lease_until is null or lease_until < now())
                     and updated_at < now() - make_interval(secs => %s)""",
             (republish_after_s,),
@@ -157,7 +158,8 @@ def sweep(*, republish_after_s: float, limit: int = 500) -> dict[str, int]:
         again = connection.execute(
             f"""update jobs set published_at = null where (tenant_id, id) in (
                     select tenant_id, id from jobs
-                    where status in {_OPEN} and published_at < now() - make_interval(secs => %s)
+                    where finished_at is null and status in {_OPEN}
+                        and published_at < now() - make_interval(secs => %s)
                         and updated_at < now() - make_interval(secs => %s)
                         and (lease_until is null or lease_until < now()) and attempt < max_attempts
                     order by updated_at limit %s for update skip locked)""",  # noqa: S608

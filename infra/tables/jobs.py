@@ -19,7 +19,7 @@ jobs = c.table(
     UniqueConstraint("tenant_id", "assessment_id"), c.in_tenant(["assessment_id"], "assessments", ["id"]),
     Index("jobs_unpublished_idx", "updated_at", postgresql_where=text(f"published_at is null and {_OPEN}")),
     Index("jobs_user_idx", "tenant_id", "user_id", text("updated_at desc")),
-    Index("jobs_open_idx", "updated_at", postgresql_where=text(_OPEN)),
+    Index("jobs_unfinished_idx", "updated_at", postgresql_where=text("finished_at is null")),
     Index("jobs_held_idx", "stage", "tenant_id", "id", postgresql_where=text("held")),
     Index("jobs_turn_idx", "stage", "turn", "id", postgresql_where=text(f"not held and {_OPEN}")),
     Index("jobs_line_idx", "stage", "tenant_id", "turn", postgresql_where=text(f"not held and {_OPEN}")),
