@@ -18,6 +18,8 @@ INDEXES = """
 create index jobs_unfinished_idx on jobs (updated_at) where finished_at is null;
 drop index jobs_open_idx;
 grant select (finished_at) on jobs to ffp_relay;
+drop index jobs_permit_idx;
+create index jobs_permit_idx on jobs (permit) where permit is not null and (lease_until is not null or available_at is not null);
 """
 
 # As before, but for how it finds the rows.
@@ -69,7 +71,14 @@ end $$;
 
 # Parts of functions that are otherwise as they were: what stood there, and what stands there now.
 _RUNNING = ("and status = 'running'", "and status is not distinct from 'running'")
+_BEGUN = (
+    "where permit = p_permit and status in ('running', 'retrying')",
+    "where permit = p_permit and (lease_until is not null or available_at is not null)\n"
+    "            and (status is not distinct from 'running' or status is not distinct from 'retrying')",
+)
 PARTS = (
+    ("claim_next", *_BEGUN),
+    ("take_dead_letter", *_BEGUN),
     ("finish_scoring", *_RUNNING),
     ("finish_generation", *_RUNNING),
     ("finish_job", *_RUNNING),
@@ -108,13 +117,13 @@ def upgrade() -> None:
 
 
 def _replace(name: str, before: str, after: str) -> None:
-    """In each function of this name. What is not there to be replaced stops the migration."""
+    """In each function of this name that has it. What is not there to be replaced stops the migration."""
     connection = op.get_bind()
     found = connection.exec_driver_sql(
         "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'app'::regnamespace and proname = %s", (name,)
     )
-    sources = [row[0] for row in found]
-    if not sources or any(before not in source for source in sources):
+    sources = [row[0] for row in found if before in row[0]]
+    if not sources:
         raise RuntimeError(f"app.{name} is another one than this migration knows")
     for source in sources:
         connection.exec_driver_sql(source.replace(before, after))

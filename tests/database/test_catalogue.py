@@ -284,7 +284,7 @@ def test_what_each_role_may_touch(db: Database) -> None:
     assert {row["column_name"] for row in columns} <= {
         "tenant_id", "id", "kind", "status", "stage", "attempt", "max_attempts", "revision", "lease_until",
         "published_at", "error_code", "correlation_id", "traceparent", "created_at", "updated_at", "replays",
-        "held", "hold_until",
+        "held", "hold_until", "finished_at",
     }  # fmt: skip
 
 

@@ -365,6 +365,53 @@ def test_choosing_among_a_hundred_thousand_looks_at_few(db: Database, person: Ca
     assert job.id in {claim(permit(job)).id for _ in range(2)}
 
 
+def test_a_queue_that_was_empty_when_postgresql_looked_is_not_read_as_a_whole(
+    db: Database, person: Callable[..., Person]
+) -> None:
+    """What it knows of 5,000 jobs is that there are none."""
+    noisy, quiet = person("acme"), person("globex")
+    db.rows(
+        """set session_replication_role = replica;
+           create function pg_temp.fill(tenant uuid, person uuid, at timestamptz) returns void language sql as $$
+               insert into jobs (tenant_id, id, user_id, kind, stage, subject_id, correlation_id, published_at, turn,
+                       status, finished_at, held)
+                   select tenant, gen_random_uuid(), person, 'export', 'exporting', gen_random_uuid(), 'c', now(), n,
+                       case when at is null then 'queued' else 'succeeded' end, at, at is null and n > 100
+                   from generate_series(1, 5000) n $$"""
+    )
+    db.rows("select pg_temp.fill(%s, %s, now())", noisy.tenant_id, noisy.context.user_id)
+    db.rows("analyze jobs")
+    db.rows("select pg_temp.fill(%s, %s, null)", noisy.tenant_id, noisy.context.user_id)
+    db.rows("set session_replication_role = origin")
+    first, second = export(quiet), export(quiet)
+    for job, other in ((first, None), (second, "sending")):
+        db.rows("begin")
+        done, before = [], _read(db)
+        for _ in range(2):
+            [taken] = db.rows(
+                """select (job).tenant_id, (job).id, (job).attempt
+                   from app.claim_next(%s, null, 'worker', %s, 'exporting', %s, 60, 'w', %s, 10)""",
+                job.tenant_id, job.id, other, new_id(),
+            )  # fmt: skip
+            db.rows(
+                """select t.* from (select app.finish_job(%s, null, 'worker', %s, 'exporting', %s, null, null) as held) e
+                   left join lateral app.turns_after(e.held, %s, %s, 'exporting', 10) t on true""",
+                taken["tenant_id"], taken["id"], taken["attempt"], taken["tenant_id"], taken["id"],
+            )  # fmt: skip
+            done.append(taken["tenant_id"])
+        assert set(done) == {noisy.tenant_id, quiet.tenant_id}
+        assert _read(db) - before < 500
+        db.rows("commit")
+
+
+def _read(db: Database) -> int:
+    """Rows of jobs that the transaction has read, by whichever way."""
+    found: int = db.value(
+        "select seq_tup_read + idx_tup_fetch as n from pg_stat_xact_user_tables where relname = 'jobs'"
+    )
+    return found
+
+
 def test_a_job_that_came_as_the_last_one_ended_does_not_wait_for_the_relay(
     db: Database, person: Callable[..., Person], queues: dict[str, str]
 ) -> None:
