@@ -73,8 +73,8 @@ end $$;
 _RUNNING = ("and status = 'running'", "and status is not distinct from 'running'")
 _BEGUN = (
     "where permit = p_permit and status in ('running', 'retrying')",
-    "where permit = p_permit and (lease_until is not null or available_at is not null)\n"
-    "            and (status is not distinct from 'running' or status is not distinct from 'retrying')",
+    """where permit = p_permit and (lease_until is not null or available_at is not null)
+            and (status is not distinct from 'running' or status is not distinct from 'retrying')""",
 )
 PARTS = (
     ("claim_next", *_BEGUN),
@@ -102,9 +102,10 @@ PARTS = (
     ),
     (
         "measure_pace",
-        "where status in ('queued', 'retrying')\n              or (status = 'running' and lease_until is null)",
-        "where finished_at is null and (status in ('queued', 'retrying')\n"
-        "              or (status = 'running' and lease_until is null))",
+        """where status in ('queued', 'retrying')
+              or (status = 'running' and lease_until is null)""",
+        """where finished_at is null and (status in ('queued', 'retrying')
+              or (status = 'running' and lease_until is null))""",
     ),
 )
 

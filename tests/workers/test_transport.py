@@ -8,7 +8,6 @@ from kombu.asynchronous import Hub, set_event_loop
 from domain.jobs import QUEUE_OF
 from tests import cluster
 
-
 NAMES = sorted(set(QUEUE_OF.values()))
 
 
