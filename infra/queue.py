@@ -150,9 +150,9 @@ def dead_letter_urls() -> tuple[str, ...]:
     return tuple(found)
 
 
-def receive(url: str, wait_s: int) -> list[Received]:
-    """At most ten messages; none after `wait_s`, which must be shorter than the client's read timeout of 2 s."""
-    answer = client().receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s)
+def receive(url: str, wait_s: int, most: int = 10) -> list[Received]:
+    """At most `most`, ten of them; none after `wait_s`, which must be shorter than the client's read timeout of 2 s."""
+    answer = client().receive_message(QueueUrl=url, MaxNumberOfMessages=most, WaitTimeSeconds=wait_s)
     return [Received(each["MessageId"], each["ReceiptHandle"], each["Body"]) for each in answer.get("Messages", [])]
 
 

@@ -1,21 +1,24 @@
-"""One worker process: a Celery worker on the work queues, with what AWS runs on schedules as loops beside it."""
+"""One worker process: a Celery worker on the queues that programs wait for, with the other queues and what AWS runs on
+schedules in threads beside it.
+"""
 
 import threading
+import time
 import warnings
 
 from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutdown
 
-from domain.jobs import QUEUE_OF
 from infra import logs, pools, production, settings
 from infra.declared import Door
-from workers import dead_letters, media, reminders, replays, training, videos, webhook_sender, webhooks
+from workers import beside, dead_letters, reminders, replays, training, videos, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
 
 _stop = threading.Event()
-_films = threading.Thread(target=media.run, name="media", args=(_stop,), daemon=True)
+_beside: list[threading.Thread] = []
+_END_S = 10.0  # for what the threads have begun; what takes longer is rolled back, and its message comes again
 
 
 def _loop() -> None:
@@ -32,7 +35,7 @@ def _loop() -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: object) -> None:
-    _films.start()
+    _beside.extend(beside.start(_stop))
     if settings.relay_in_worker():
         threading.Thread(target=_loop, name="relay", daemon=True).start()
         threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
@@ -48,14 +51,15 @@ def _ready(**_: object) -> None:
 def _shutdown(**_: object) -> None:
     _stop.set()
     videos.ending.set()
-    if _films.is_alive():
-        _films.join(5)  # it ends its ffmpeg, and gives the job back
+    until = time.monotonic() + _END_S
+    for each in _beside:  # a film ends its ffmpeg, and gives the job back
+        each.join(max(0.0, until - time.monotonic()))
     pools.close()
 
 
 if __name__ == "__main__":
-    beside: tuple[Door, ...] = ("relay", "sweeper", "dead_letters", "replays", "missed_sessions")
-    production.refuse("worker", *(beside if settings.relay_in_worker() else ()))
+    schedules: tuple[Door, ...] = ("relay", "sweeper", "dead_letters", "replays", "missed_sessions")
+    production.refuse("worker", *(schedules if settings.relay_in_worker() else ()))
     from workers.celery_app import app  # it reads its settings, so they are looked at first
 
     # Celery warns root of pickled messages; this worker takes nothing but JSON.
@@ -68,7 +72,7 @@ if __name__ == "__main__":
             "--pool",
             "solo",
             "--queues",
-            ",".join(sorted(set(QUEUE_OF.values()) - {"media"})),  # see workers/media.py
+            ",".join(sorted(beside.IN_LOOP)),
             "--loglevel",
             "ERROR",
             "--without-gossip",

@@ -20,8 +20,7 @@ from infra.local.buckets import VIDEOS
 from infra.publishing import publish_committed
 from tests.conftest import Database, emulated_sqs
 from tests.films import film
-from workers import media as entry
-from workers import videos
+from workers import beside, videos
 from workers.work import deliver
 
 NEVER = threading.Event()
@@ -165,13 +164,13 @@ def test_beside_a_worker_a_thread_takes_them(
 ) -> None:
     made = uploaded(film())
     stop = threading.Event()
-    running = threading.Thread(target=entry.run, args=(stop,))
-    running.start()
+    threads = beside.start(stop)
     deadline = time.monotonic() + 60
     while on_queue(queues) and time.monotonic() < deadline:
         time.sleep(0.05)
     stop.set()
-    running.join()
+    for each in threads:
+        each.join()
     assert status(db, made) == ("ready", "succeeded")
     assert on_queue(queues) == 0
 
