@@ -103,8 +103,7 @@ def history(stack: Stack, count: int) -> None:
     """A system that has been in use, as PostgreSQL last saw it: with so many jobs behind it, and none that waits."""
     backlog(stack, count)
     drained(stack)
-    with psycopg.connect(stack.superuser_url, autocommit=True) as connection:
-        connection.execute("vacuum analyze")
+    stack.analyze()
 
 
 def finished(stack: Stack) -> int:

@@ -20,12 +20,12 @@ imports = c.table(
           postgresql_where=text("status in ('running', 'undoing')")),
 )  # fmt: skip
 
+# Its import is looked up by a trigger, once a statement (migration 0026).
 import_rows = c.table(
     "import_rows", c.uuid("tenant_id", key=True), c.uuid("import_id", key=True), c.integer("number", key=True),
     c.uuid("user_id", null=True), c.string("key", null=True), c.string("email", null=True), c.json("cells"),
     c.string("action", null=True), c.string("status"), c.json("issues", "[]"), c.string("result_type", null=True),
     c.uuid("result_id", null=True), Column("before", JSONB, nullable=True), c.at("created_at"),
-    c.in_tenant(["import_id"], "imports", ["id"]),
     Index("import_rows_user_idx", "tenant_id", "user_id", postgresql_where=text("user_id is not null")),
     Index("import_rows_created_idx", "created_at", postgresql_using="brin"),
 )  # fmt: skip

@@ -208,3 +208,25 @@ def test_a_refused_row_is_not_repeated_in_the_servers_log(
     log = cluster.postgres().log.read_text()
     assert "assessments_status_check" in log
     assert "canary-8217" not in log
+
+
+def test_rows_are_kept_of_the_tenants_own_imports_only(
+    as_app: psycopg.Connection[Row], db: Database, person: Callable[..., Person]
+) -> None:
+    """What a foreign key would say, once a statement."""
+    acme, globex = person("acme", role="business_owner"), person("globex", role="business_owner")
+    made = uuid4()
+    db.rows(
+        """insert into imports (tenant_id, id, created_by, kind, mode, on_duplicate, correlation_id)
+           values (%s, %s, %s, 'members', 'best_effort', 'skip', 'c')""",
+        acme.tenant_id, made, acme.context.user_id,
+    )  # fmt: skip
+    keep = "insert into import_rows (tenant_id, import_id, number, cells, status) values (%s, %s, 1, '[]', 'pending')"
+    for who, import_id in ((acme, uuid4()), (globex, made)):
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), as_app.transaction():
+            set_context(as_app, who.context)
+            as_app.execute(keep, (who.tenant_id, import_id))
+    with as_app.transaction():
+        set_context(as_app, acme.context)
+        as_app.execute(keep, (acme.tenant_id, made))
+    assert db.value("select count(*) from import_rows") == 1
