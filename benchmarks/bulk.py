@@ -5,8 +5,9 @@
 
 A real API, real workers and a durable PostgreSQL of their own, started here and stopped at the end. Single submits are
 a sample (`--singles`), each with its own person, through HTTP by eight clients with a worker beside them; the specs of
-both ways are solved before either is measured; single submits find a draft that is there, an import begins one. CPU is of the worker and of PostgreSQL's processes, memory the highest
-resident size of the worker (VmHWM). Rates on a shared machine drift several-fold; the ratios are what to compare.
+both ways are solved before either is measured. A single submit finds a draft that is there, an import begins one. CPU
+is of the worker and of PostgreSQL's processes, memory the highest resident size of the worker (VmHWM). Rates on a
+shared machine drift several-fold; the ratios are what to compare.
 """
 
 import argparse

@@ -38,7 +38,8 @@ _PEOPLE = """
     select tenant_id, id, id, id, 'low-back-pain', '1.0.0', 'h', '1', '{}', '[]', '{}', 1, true, now()
     from users where email like %(prefix)s || '%%';
     insert into jobs (tenant_id, id, user_id, kind, assessment_id, correlation_id, status, published_at, finished_at)
-    select tenant_id, id, id, 'assessment', id, 'x', 'succeeded', now(), now() from users where email like %(prefix)s || '%%';
+    select tenant_id, id, id, 'assessment', id, 'x', 'succeeded', now(), now()
+    from users where email like %(prefix)s || '%%';
     insert into programs (tenant_id, id, user_id, submission_id, job_id, status, weeks, start_on, spec, proof,
         input_hash, library_hash, engine_version)
     select tenant_id, id, id, id, id, 'active', 6, now(), '{}', '{}', 'h', 'h', '1'
