@@ -1,6 +1,6 @@
 """Programs of many at once, worked out while no transaction is open."""
 
-import json
+import marshal
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,17 +21,17 @@ _MOST_PLANS = 2_000
 
 
 class Packed(Plans):
-    """Plans that this process has checked: they are of nobody. 2 kB each; unpacked they are 120, and 0.3 ms away."""
+    """Plans that this process has checked: they are of nobody. 4 kB each; unpacked they are 120, and 0.4 ms away."""
 
     def __init__(self) -> None:
         self._packed: dict[str, bytes] = {}
 
     def __getitem__(self, spec: str) -> dict[str, Any]:
-        plan: dict[str, Any] = json.loads(zlib.decompress(self._packed[spec]))
+        plan: dict[str, Any] = marshal.loads(zlib.decompress(self._packed[spec]))  # noqa: S302 # nosec B302 # our own bytes
         return plan
 
     def __setitem__(self, spec: str, plan: dict[str, Any]) -> None:
-        self._packed[spec] = zlib.compress(json.dumps(plan, separators=(",", ":")).encode(), 1)
+        self._packed[spec] = zlib.compress(marshal.dumps(plan), 1)
 
     def __delitem__(self, spec: str) -> None:
         del self._packed[spec]

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from pydantic import PrivateAttr
+
 from domain.assessments.issues import Issue, issue
 from domain.assessments.items import Asked, DateItem
 from domain.assessments.model import ENGINE_VERSION, Frozen
-from domain.assessments.sheet import fill
+from domain.assessments.sheet import Sheet, fill
 from domain.assessments.template import Template
 from domain.assessments.values import check, incomplete, is_blank
 
@@ -32,6 +34,13 @@ class Completed(Frozen):
     enabled: tuple[str, ...]
     computed: dict[str, int | float | str]
     issues: tuple[Issue, ...]
+    _sheet: Sheet | None = PrivateAttr(None)
+
+    def sheet(self, template: Template) -> Sheet:
+        """What the answers say, worked out once. `template`: the one that they are of."""
+        if self._sheet is None:
+            self._sheet = fill(template, self.answers, self.today)
+        return self._sheet
 
 
 def check_partial(template: Template, answers: Any) -> list[Issue]:

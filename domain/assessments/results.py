@@ -10,7 +10,6 @@ from domain.assessments.items import SelectItem
 from domain.assessments.model import ENGINE_VERSION, Frozen
 from domain.assessments.profile import Profile
 from domain.assessments.scoring import ScaleScore, change, score
-from domain.assessments.sheet import fill
 from domain.assessments.template import Template
 from domain.errors import DomainError
 from domain.programs.vocabulary import Level
@@ -68,7 +67,7 @@ def profile_of(template: Template, completed: Completed, result: Result) -> Prof
     screening = result.screening
     if screening.outcome == "referral":
         raise ProfileIncomplete
-    facts, feeds = fill(template, completed.answers, completed.today).facts, template.feeds
+    facts, feeds = completed.sheet(template).facts, template.feeds
     minutes = facts.get(feeds.minutes)
     values: dict[str, Any] = {
         "region": feeds.region,

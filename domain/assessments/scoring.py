@@ -7,7 +7,7 @@ from domain.assessments.completion import Completed
 from domain.assessments.items import RowsItem
 from domain.assessments.model import Frozen, Localised
 from domain.assessments.scales import Arithmetic, Direction, MinimalChange, RuleBased, Scale, TickCount
-from domain.assessments.sheet import Result, fill
+from domain.assessments.sheet import Result
 from domain.assessments.tables import CODES
 from domain.assessments.template import Template
 from domain.assessments.values import row_key
@@ -52,7 +52,7 @@ class Change(Frozen):
 
 def score(template: Template, completed: Completed) -> list[ScaleScore]:
     """Every scale of the template, in its order, over the enabled items only."""
-    sheet = fill(template, completed.answers, completed.today)
+    sheet = completed.sheet(template)
     return [_score(template, scale, sheet.results[scale.id], completed) for scale in template.scales]
 
 

@@ -19,11 +19,10 @@ MOST_TEXT_BYTES = 32 * 1024 * 1024
 MOST_CELLS = 1_000_000
 # Invitations by import of one business within 24 hours.
 MOST_INVITED_A_DAY = 20_000
-# Rows of one chunk: one transaction, what a pause waits for at most, and what another tenant's message waits for that a
-# worker has taken beside it.
 STAGED_AT_ONCE = 2_000
 STAGED_CHARS_AT_ONCE = 2_000_000  # or these, whichever are reached first
-CHUNK_ROWS = {"members": 500, "assessments": 20, "programs": 20}
+# Rows of one chunk: one transaction, and what a pause waits for at most.
+CHUNK_ROWS = {"members": 500, "assessments": 40, "programs": 40}
 # How many rows one errors.csv holds; the next ones are a link away.
 ERRORS_AT_ONCE = 5_000
 READ_AT_ONCE = 500  # rows that a process has in memory, each as long as a line may be

@@ -7,7 +7,7 @@ from domain.assessments.completion import Completed
 from domain.assessments.conditions import Condition, Fact, met
 from domain.assessments.items import SelectItem
 from domain.assessments.model import ENGINE_VERSION, Frozen, Localised
-from domain.assessments.sheet import Sheet, fill
+from domain.assessments.sheet import Sheet
 from domain.assessments.tables import acsm_row, yes_for_safety
 from domain.assessments.template import Template
 from domain.programs.vocabulary import Severity
@@ -49,7 +49,7 @@ def screen(
 
     Unknown never clears: "not sure" or a blank counts as yes for emergency and urgent flags and in clusters.
     """
-    sheet = fill(template, completed.answers, completed.today)
+    sheet = completed.sheet(template)
     limits = thresholds or rules.pain_gate.thresholds
     pain = _worst_pain(template, sheet)
     severity: Severity = "severe" if pain is None else limits.severity(pain)
