@@ -1,8 +1,7 @@
 """What imports ask of a worker: look at a file, run what was confirmed, collect what became of it.
 
-A job works for a second, chunk by chunk. It looks at the import, works things out while no transaction is open, and
-stores effects, results and checkpoint in one commit; the last one with its own end and the job that goes on: that one
-waits in the queue like anybody's.
+A job is one chunk. It looks at the import, works things out while no transaction is open, and stores effects, results
+and checkpoint in one commit with its own end and the job that goes on: that one waits in the queue like anybody's.
 """
 
 from collections.abc import Callable
@@ -27,7 +26,6 @@ from infra.units import UnitOfWork
 from workers import plans
 
 Open = Callable[[], AbstractContextManager[UnitOfWork]]
-_TURN_S = 1.0  # the way through the queue takes a tenth of that
 _BUDGET_S = 20.0  # after which a job leaves the rest to the next one; well within the lease
 
 
@@ -93,15 +91,7 @@ def _handed_on(begin: Open, job: Job) -> Job:
 
 
 def run(begin: Open, claim: Claim) -> bool:
-    """Chunks of what was confirmed, or of what is to be undone, for a turn."""
-    until = monotonic() + _TURN_S
-    while _next_chunk(begin, claim, until):
-        pass
-    return False
-
-
-def _next_chunk(begin: Open, claim: Claim, until: float) -> bool:
-    """Whether there is another one for this job."""
+    """One chunk of what was confirmed, or of what is to be undone."""
     with begin() as uow:
         found = uow.imports.read(claim.job.subject_id)
         if found.status not in {"running", "undoing"}:
@@ -110,7 +100,7 @@ def _next_chunk(begin: Open, claim: Claim, until: float) -> bool:
     try:
         if found.status == "running" and found.position == 0 and not found.worked_on:
             _same_file(claim.job, found)
-        return _chunk(begin, claim, found, until)
+        _chunk(begin, claim, found)
     except FileFault as fault:
         _refuse(begin, claim.job, found, fault)
     except import_runs.RowsFail as failure:
@@ -121,22 +111,23 @@ def _next_chunk(begin: Open, claim: Claim, until: float) -> bool:
     return False
 
 
-def _chunk(begin: Open, claim: Claim, found: Import, until: float) -> bool:
+def _chunk(begin: Open, claim: Claim, found: Import) -> Job | None:
+    job = claim.job
     if found.status == "undoing":
         with begin() as uow:
-            return _checkpoint(uow, claim.job, found, import_runs.undo_chunk(uow, found), until)
+            return import_runs.checkpoint(uow, job, found, import_runs.undo_chunk(uow, found), new_id)
     today = datetime.now(UTC).date()
     if found.kind == "members":
         with begin() as uow:
             prepared = import_runs.prepare(uow, found, today)
-            return _checkpoint(uow, claim.job, found, import_runs.apply_members(uow, prepared, new_id), until)
+            return import_runs.checkpoint(uow, job, found, import_runs.apply_members(uow, prepared, new_id), new_id)
     with begin() as uow:
         prepared = import_runs.prepare(uow, found, today)
     given, ended = import_records.answers_of(prepared.pairs, prepared.templates, prepared.newest, today)
     candidates = import_records.candidates(
         given, prepared.templates, content.load_red_flags(), content.load_library(), claim.settings
     )
-    ready, left = plans.worked_out(begin, claim.job, candidates, all_of_them=found.mode == "atomic")
+    ready, left = plans.worked_out(begin, job, candidates, all_of_them=found.mode == "atomic")
     ordered = [pair for pair in prepared.pairs if pair[0].values.get("action") in {"assign", "archive"}]
     first_left = left[0].row.number if left else None
     with begin() as uow:
@@ -144,14 +135,7 @@ def _chunk(begin: Open, claim: Claim, found: Import, until: float) -> bool:
         done = import_records.store(uow, import_records.source_of(found), prepared.actor, ready, worker_name())
         done += import_records.order(uow, found, prepared.actor, _before(ordered, first_left))
         done += [row for row in ended if first_left is None or row.number < first_left]
-        return _checkpoint(uow, claim.job, found, sorted(done, key=lambda row: row.number), until)
-
-
-def _checkpoint(uow: UnitOfWork, job: Job, found: Import, done: list[Row], until: float) -> bool:
-    goes_on = import_runs.checkpoint(uow, job, found, done, new_id, goes_on=monotonic() < until)
-    if goes_on:
-        uow.imports.hold(job, settings.lease_s())
-    return goes_on
+        return import_runs.checkpoint(uow, job, found, sorted(done, key=lambda row: row.number), new_id)
 
 
 def _before(pairs: list[tuple[Read, Row]], number: int | None) -> list[tuple[Read, Row]]:

@@ -151,9 +151,8 @@ def apply_members(uow: UnitOfWork, prepared: Prepared, new_id: NewId) -> list[Ro
     return import_members.apply(uow, prepared.found, prepared.actor, prepared.pairs, prepared.known, new_id)
 
 
-def checkpoint(uow: UnitOfWork, job: Job, found: Import, rows: Sequence[Row], new_id: NewId, *, goes_on: bool) -> bool:
-    """After the effects of a chunk, in their unit. Returns whether this job does the next chunk as well: if it wants to
-    (`goes_on`) and rows are left. Otherwise it ends, and another one goes on, here or for who waited.
+def checkpoint(uow: UnitOfWork, job: Job, found: Import, rows: Sequence[Row], new_id: NewId) -> Job | None:
+    """After the effects of a chunk, in their unit. Returns the job that goes on, here or for who waited.
 
     Raises LeaseLost, and RowsFail for an import that is all or nothing: then nothing may be committed.
     """
@@ -161,16 +160,12 @@ def checkpoint(uow: UnitOfWork, job: Job, found: Import, rows: Sequence[Row], ne
         raise RowsFail([row for row in rows if row.status == "failed"])
     uow.imports.keep_results(found.id, rows)
     found = uow.imports.advance(found, rows)
-    left = uow.imports.chunk(found, "done" if found.status == "undoing" else "pending", 1)
-    if left and goes_on:
-        return True
     uow.jobs.finish(job)
-    if left:
-        uow.jobs.enqueue(new_id(), bulk_turns.RUN_IMPORT, found.created_by, found.id)
-    else:
-        uow.imports.end(found.id, "undone" if found.status == "undoing" else "completed")
-        bulk_turns.release(uow, new_id)
-    return False
+    left = "done" if found.status == "undoing" else "pending"
+    if uow.imports.chunk(found, left, 1):
+        return uow.jobs.enqueue(new_id(), bulk_turns.RUN_IMPORT, found.created_by, found.id)
+    uow.imports.end(found.id, "undone" if found.status == "undoing" else "completed")
+    return bulk_turns.release(uow, new_id)
 
 
 def fail_all(uow: UnitOfWork, job: Job, found: Import, rows: Sequence[Row], new_id: NewId) -> Job | None:
