@@ -29,19 +29,31 @@ _PUBLIC = re.compile(r"cognito-idp:(SignUp|ConfirmSignUp|ResendConfirmationCode|
 _NOT_OURS = re.compile(r"logs:.*|rds-db:connect|kms:.*|sqs:GetQueueAttributes")
 
 
-def used(account: Cloud) -> Rights:
-    """Every request carries the name of the function that sent it (AWS_SDK_UA_APP_ID)."""
-    trail, found, more = account.client("cloudtrail"), set(), {}
-    while True:
-        page = trail.lookup_events(MaxResults=50, **more)
-        for each in page["Events"]:
+def used(account: Cloud, may: Rights) -> Rights:
+    """Every request carries the name of the function that sent it (AWS_SDK_UA_APP_ID).
+
+    The emulator gives the fifty newest requests and has no next page: so it is asked for those of each name that a role
+    allows, and for those of each service, for what none does.
+    """
+    names = {action.partition(":")[2] for _, action in may} | {event.partition(":")[2] for event in _ACTIONS}
+    asked = [("EventName", each) for each in sorted(names)]
+    seen, services = _seen(account, asked)
+    more, _ = _seen(account, [("EventSource", each) for each in sorted(services)])
+    return {(name, action) for name, action in seen | more if not _PUBLIC.fullmatch(action)}
+
+
+def _seen(account: Cloud, attributes: list[tuple[str, str]]) -> tuple[Rights, set[str]]:
+    """What functions asked for, and the services of all requests."""
+    trail, found, services = account.client("cloudtrail"), set(), set()
+    for key, value in attributes:
+        wanted = {"AttributeKey": key, "AttributeValue": value}
+        for each in trail.lookup_events(MaxResults=50, LookupAttributes=[wanted])["Events"]:
             told = json.loads(each["CloudTrailEvent"])
+            services.add(told["eventSource"])
             sender = re.search(r"\bapp/(\w+)", told["userAgent"])
             if sender:
                 found.add((sender[1], _action(told)))
-        if "NextToken" not in page:
-            return {(name, action) for name, action in found if not _PUBLIC.fullmatch(action)}
-        more = {"NextToken": page["NextToken"]}
+    return found, services
 
 
 def _action(told: dict[str, Any]) -> str:
