@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import Unavailable
 from domain.videos import Playable, playlist_file, thumbnail_file, video_file
-from infra import settings
+from infra import aws, settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -123,12 +123,11 @@ def _written(path: str) -> str:
 
 
 def _kept(arn: str) -> str:
-    import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     config = Config(connect_timeout=2, read_timeout=3)
-    client: Any = boto3.client("secretsmanager", region_name=settings.queues().region, config=config)
+    client: Any = aws.client("secretsmanager", region_name=settings.queues().region, config=config)
     try:
         text: str = client.get_secret_value(SecretId=arn)["SecretString"]
     except (BotoCoreError, ClientError) as error:

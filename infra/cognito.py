@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import SessionEnded, Unavailable
-from infra import settings
+from infra import aws, settings
 
 if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -55,16 +55,16 @@ class Tokens:
 @cache
 def client() -> "CognitoIdentityProviderClient":
     """Signs what only the server may ask, with the function's role; botocore leaves the public calls unsigned."""
-    import boto3
     from botocore.config import Config
 
     cognito = settings.cognito()
-    return boto3.client(
+    made: CognitoIdentityProviderClient = aws.client(
         "cognito-idp",
         region_name=cognito.region,
         endpoint_url=cognito.endpoint_url,
         config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2}, max_pool_connections=32),
     )
+    return made
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from domain.jobs import QUEUE_OF, Message
-from infra import logs, settings, tracing
+from infra import aws, logs, settings, tracing
 from infra.messages import encode
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ _BATCH = 10  # SQS takes at most ten messages a call
 
 @cache
 def client() -> "SQSClient":
-    import boto3
     from botocore.config import Config
 
     queues = settings.queues()
-    return boto3.client(
+    made: SQSClient = aws.client(
         "sqs",
         region_name=queues.region,
         endpoint_url=queues.endpoint_url,
         # The relay repeats what fails here, so a slow queue must not hold up an answer.
         config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, max_pool_connections=32),
     )
+    return made
 
 
 def publish(messages: Sequence[Message]) -> list[Message]:

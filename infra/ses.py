@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.emails import Letter
 from domain.jobs import Transient
-from infra import logs, settings
+from infra import aws, logs, settings
 
 # About this letter; everything else (throttled, sending paused, sender not verified, down) may pass.
 _REFUSED = frozenset({"BadRequestException", "InvalidParameterValue", "InvalidParameterException"})
@@ -21,11 +21,10 @@ class LetterRefused(Exception):
 
 @cache
 def client() -> Any:
-    import boto3  # noqa: PLC0415 - botocore costs a third of a cold start
     from botocore.config import Config  # noqa: PLC0415
 
     mail = settings.mail()
-    return boto3.client(
+    return aws.client(
         "sesv2",
         region_name=mail.region,
         endpoint_url=mail.endpoint_url,

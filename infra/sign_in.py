@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from psycopg.conninfo import conninfo_to_dict
 
 from domain.errors import Unavailable
-from infra import settings
+from infra import aws, settings
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -90,12 +90,11 @@ def _credentials() -> "Credentials":
 def _kept_password(arn: str) -> str:
     import json  # noqa: PLC0415
 
-    import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     config = Config(connect_timeout=3, read_timeout=5)
-    client: Any = boto3.client("secretsmanager", region_name=settings.region(), config=config)
+    client: Any = aws.client("secretsmanager", region_name=settings.region(), config=config)
     try:
         kept = client.get_secret_value(SecretId=arn)["SecretString"]
     except (BotoCoreError, ClientError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import Unavailable
-from infra import settings
+from infra import aws, settings
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -31,11 +31,10 @@ class Form:
 
 @cache
 def client() -> "S3Client":
-    import boto3  # noqa: PLC0415 - botocore costs a third of a cold start
     from botocore.config import Config  # noqa: PLC0415
 
     at = settings.object_storage()
-    return boto3.client(
+    made: S3Client = aws.client(
         "s3",
         region_name=at.region,
         endpoint_url=at.endpoint_url,
@@ -47,6 +46,7 @@ def client() -> "S3Client":
             retries={"total_max_attempts": 3},
         ),
     )
+    return made
 
 
 @contextmanager

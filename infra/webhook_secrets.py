@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from domain.errors import Unavailable
-from infra import settings
+from infra import aws, settings
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -34,12 +34,11 @@ def _cipher() -> "AESGCM":
 
 @cache
 def _kept_key(arn: str) -> bytes:
-    import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     config = Config(connect_timeout=2, read_timeout=3)
-    client: Any = boto3.client("secretsmanager", region_name=settings.queues().region, config=config)
+    client: Any = aws.client("secretsmanager", region_name=settings.queues().region, config=config)
     try:
         key: str = client.get_secret_value(SecretId=arn)["SecretString"]
     except (BotoCoreError, ClientError) as error:
