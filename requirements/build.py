@@ -39,7 +39,7 @@ ARTEFACTS = {
     "api": Artefact("api", ("api", "domain", "infra"), 70),
     "worker": Artefact("function-worker", ("domain", "infra", "workers"), 150),  # the solver and numpy are 50 of them
     "documents": Artefact("function-documents", ("domain", "infra", "workers"), 150),  # what sets type is 80
-    "media": Artefact("function-media", ("domain", "infra", "workers"), 240),  # its ffmpeg is 125
+    "media": Artefact("function-media", ("domain", "infra", "workers"), 210),  # its ffmpeg is 125
     "migrate": Artefact("function-migrate", ("cli", "domain", "infra", "migrations"), 100),
 }
 # The services whose clients the code makes; botocore brings the descriptions of 400 others, 25 MB of them.
