@@ -21,7 +21,7 @@ def test_an_email_that_does_not_end_holds_up_no_program(tmp_path: Path, db: Data
     database = db.app_url.rpartition("@")[2].partition("/")[0]
     host, _, port = database.partition(":")
     with Wire(host, int(port)) as wire:
-        hold = wire.hold(b"app.finish_job", "before")  # the end of an e-mail's job, and of no program's
+        hold = wire.hold(b"sending", "before")  # the claim of an e-mail: outside of a transaction, which would time out
         through = db.app_url.replace(database, f"127.0.0.1:{wire.port}")
         with processes.worker(tmp_path, FFP_DATABASE_URL=through) as worker:
             first = submitted(member)
