@@ -35,14 +35,7 @@ class EmailRepository:
         return self._jobs.enqueue(new_id(), "email", owner, email_id)
 
     def read(self, email_id: UUID | None) -> Email:
-        rows = self._connection.execute(
-            """select e.id, e.address, e.kind, e.params, e.status,
-                      u.id is null or (u.status = 'active'
-                          and coalesce((u.preferences -> 'email' ->> e.kind)::boolean, true)) as wanted
-               from emails e left join users u on u.tenant_id = e.tenant_id and u.id = e.user_id
-               where e.tenant_id = %s and e.id = %s""",
-            (self._tenant_id, email_id),
-        )
+        rows = self._connection.read("select * from app.read_email(%s, %s, %s, %s)", (email_id,))
         if not rows:
             raise NotFound
         return Email(**rows[0])
@@ -54,10 +47,9 @@ class EmailRepository:
         )
         return bool(rows[0]["added"])
 
-    def end(self, email_id: UUID | None, status: str, message_id: str | None = None) -> None:
-        """`sent`, `failed` or `suppressed`, which are final."""
+    def end(self, email_id: UUID | None, status: str) -> None:
+        """`failed` or `suppressed`, which are final."""
         self._connection.execute(
-            """update emails set status = %s, message_id = %s, sent_at = case when %s = 'sent' then now() end
-               where tenant_id = %s and id = %s and status = 'queued'""",
-            (status, message_id, status, self._tenant_id, email_id),
+            "update emails set status = %s where tenant_id = %s and id = %s and status = 'queued'",
+            (status, self._tenant_id, email_id),
         )

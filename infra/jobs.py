@@ -153,6 +153,11 @@ class JobRepository:
             (job.id, job.attempt, Jsonb(program), None if plan is None else Jsonb(plan)),
         )
 
+    def finish_email(self, job: Job, message_id: str) -> None:
+        """Note that the e-mail is sent, with the job's end. Raises LeaseLost: then nothing was noted."""
+        call = "app.finish_email(%s, %s, %s, %s, %s, %s, %s)"
+        self._fenced(job, call, (job.id, job.attempt, job.subject_id, message_id))
+
     def enqueue(self, job_id: UUID, kind: str, user_id: UUID, subject_id: UUID, traceparent: str | None = None) -> Job:
         """A job of any kind but `assessment`; where one for the subject is under way, that one. In the outbox with this
         transaction's commit: `publish_committed` then spares it the wait for the relay.

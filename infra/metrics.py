@@ -111,6 +111,8 @@ METRICS: tuple[Metric, ...] = (
     POOL_CONNECTIONS, POOL_WAITING,
 )  # fmt: skip
 
+NAMED = {each.name: each for each in METRICS}
+
 Sink = Callable[[Metric, float, dict[str, str]], None]
 _sink: Sink | None = None
 

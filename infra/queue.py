@@ -16,7 +16,7 @@ from infra.messages import encode
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from types_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, SendMessageBatchRequestEntryTypeDef
 
 _ASK_AGAIN_S = 10.0
 _BATCH = 10  # SQS takes at most ten messages a call
@@ -156,5 +156,10 @@ def receive(url: str, wait_s: int, most: int = 10) -> list[Received]:
     return [Received(each["MessageId"], each["ReceiptHandle"], each["Body"]) for each in answer.get("Messages", [])]
 
 
-def delete(url: str, receipt_handle: str) -> None:
-    client().delete_message(QueueUrl=url, ReceiptHandle=receipt_handle)
+def delete(url: str, *receipt_handles: str) -> None:
+    """At most ten. What SQS does not delete comes again, and is found to be done."""
+    if receipt_handles:
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "ReceiptHandle": each} for number, each in enumerate(receipt_handles)
+        ]
+        client().delete_message_batch(QueueUrl=url, Entries=entries)

@@ -27,6 +27,13 @@ def begin(door: Door) -> None:
             logs.error("metrics_not_served", port=address[1], error=type(error).__name__)
 
 
+def begin_child(door: Door, sink: metrics.Sink | None) -> None:
+    """The same of a process that such a one has started: it tells its metrics to that one, by `sink`."""
+    logs.capture()
+    tracing.begin(door)
+    metrics.send_to(sink)
+
+
 def on_lambda() -> None:
     """Of a function: what its libraries say in our form, metrics on stdout. Nothing anywhere else."""
     if settings.on_lambda():

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +22,13 @@ class Process:
     log: Path
 
     def kill(self) -> None:
-        """SIGKILL: no goodbye of any kind."""
-        self.popen.kill()
+        """SIGKILL: no goodbye of any kind. It, and what it has started."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait(100)
 
     def signal(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
+        """To it, and to what it has started: as a terminal does, or a container's end."""
+        os.killpg(self.popen.pid, number)
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -47,10 +48,9 @@ def running(arguments: list[str], log: Path, changes: Mapping[str, str] | None =
     try:
         yield process
     finally:
-        if popen.poll() is None:
-            popen.send_signal(signal.SIGCONT)
-            popen.kill()
-            popen.wait(100)
+        with suppress(ProcessLookupError):
+            os.killpg(popen.pid, signal.SIGKILL)
+        popen.wait(100)
 
 
 @contextmanager

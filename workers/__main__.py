@@ -1,9 +1,8 @@
-"""One worker process: a Celery worker on the queues that programs wait for, with the other queues and what AWS runs on
-schedules in threads beside it.
+"""One worker: a Celery worker on the queues that programs wait for, what AWS runs on schedules in threads beside it,
+and a process for the other queues.
 """
 
 import threading
-import time
 import warnings
 
 from celery.platforms import SecurityWarning
@@ -11,14 +10,13 @@ from celery.signals import worker_ready, worker_shutdown
 
 from infra import logs, pools, production, settings
 from infra.declared import Door
-from workers import beside, dead_letters, reminders, replays, training, videos, webhook_sender, webhooks
+from workers import beside, dead_letters, reminders, replays, training, webhook_sender, webhooks
 from workers.relay import relay
 from workers.sealer import seal
 from workers.sweeper import sweep
 
 _stop = threading.Event()
-_beside: list[threading.Thread] = []
-_END_S = 10.0  # for what the threads have begun; what takes longer is rolled back, and its message comes again
+_beside: list[beside.Companion] = []
 
 
 def _loop() -> None:
@@ -35,7 +33,7 @@ def _loop() -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: object) -> None:
-    _beside.extend(beside.start(_stop))
+    _beside.append(beside.Companion())
     if settings.relay_in_worker():
         threading.Thread(target=_loop, name="relay", daemon=True).start()
         threading.Thread(target=dead_letters.run, name="dead-letters", args=(_stop,), daemon=True).start()
@@ -50,10 +48,8 @@ def _ready(**_: object) -> None:
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _shutdown(**_: object) -> None:
     _stop.set()
-    videos.ending.set()
-    until = time.monotonic() + _END_S
-    for each in _beside:  # a film ends its ffmpeg, and gives the job back
-        each.join(max(0.0, until - time.monotonic()))
+    for each in _beside:
+        each.end()
     pools.close()
 
 

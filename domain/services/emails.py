@@ -33,8 +33,7 @@ def prepare(uow: UnitOfWork, job: Job, token: str, web_url: str) -> Letter | Non
 
 def sent(uow: UnitOfWork, job: Job, message_id: str) -> None:
     """The mail service has it. Raises LeaseLost."""
-    uow.emails.end(job.subject_id, "sent", message_id)
-    uow.jobs.finish(job)
+    uow.jobs.finish_email(job, message_id)
 
 
 def refused(uow: UnitOfWork, job: Job) -> None:

@@ -86,7 +86,7 @@ def laid_out(content: Mapping[str, Any], *, start_on: date, new_id: Callable[[],
             "deload": week["deload"],
             "scheduled_on": (start_on + timedelta(weeks=index, days=session["day"])).isoformat(),
             "minutes": session["minutes"],
-            "items": [item | {"position": position} for position, item in enumerate(session["items"], 1)],
+            "items": session["items"],
         }
         for index, week in enumerate(content["weeks"])
         for session in week["sessions"]
