@@ -1,7 +1,7 @@
 """Less is asked for each of many: an e-mail, a row of an import, and who has a turn.
 
 What waits behind a line is held without counting the line. A window of which half has to be free is counted to its half.
-And a row of an import does its job in the transaction that makes it: it neither waits for a place nor takes one.
+And a row of an import does its job in the transaction that makes it: nobody has to claim it, and it takes nobody's place.
 """
 
 from alembic import op
@@ -38,6 +38,16 @@ revoke execute on function app.read_email, app.finish_email from public;
 grant execute on function app.read_email, app.finish_email to ffp_app;
 """
 
+
+def _claimed(stage: str) -> str:
+    return f"perform app.claim_job(p_tenant, null, 'worker', r.job, '{stage}', p_lease_s, p_worker);"
+
+
+def _begun(stage: str) -> str:
+    return f"""insert into attempts (tenant_id, job_id, stage, number, worker)
+                        values (p_tenant, r.job, '{stage}', 1, p_worker);"""
+
+
 # Parts of functions that are otherwise as they were: what stood there, and what stands there now.
 _OVERTAKING = "exists (select from jobs where held and stage = new.stage and tenant_id = new.tenant_id)"
 PARTS = (
@@ -47,7 +57,7 @@ PARTS = (
         or app.in_flight(new.tenant_id, new.stage, l.places) >= l.places
         or (l.concurrency is not null and app.in_flight(new.stage, l.concurrency) >= l.concurrency)
         or {_OVERTAKING}); -- no overtaking""",
-        f"""current_setting('app.at_once', true) is distinct from 'on' and (l.paused
+        f"""(l.paused
         or {_OVERTAKING} -- no overtaking
         or app.in_flight(new.tenant_id, new.stage, l.places) >= l.places
         or (l.concurrency is not null and app.in_flight(new.stage, l.concurrency) >= l.concurrency));""",
@@ -75,10 +85,28 @@ PARTS = (
         "app.in_flight(w.tenant_id, p_stage, t.places / 2 + 1) as taken",
     ),
     (
+        "take_place",
+        "begin\n    select * into l",
+        """begin
+    if current_setting('app.at_once', true) = 'on' then -- see app.import_assessments
+        new.held := false;
+        new.status := 'running';
+        new.attempt := 1;
+        new.published_at := now();
+        new.started_at := coalesce(new.started_at, now());
+        return new;
+    end if;
+    select * into l""",
+    ),
+    (
         "import_assessments",
         "perform app.submit_assessment(",
-        "perform set_config('app.at_once', 'on', true);\n                perform app.submit_assessment(",
+        """-- Its job comes into a stage as one that is begun, and nobody else sees it there.
+                perform set_config('app.at_once', 'on', true);
+                perform app.submit_assessment(""",
     ),
+    ("import_assessments", _claimed("scoring"), _begun("scoring")),
+    ("import_assessments", _claimed("generating"), _begun("generating")),
     (
         "import_assessments",
         "r.score, r.referral);",
