@@ -94,6 +94,7 @@ PARTS = (
         new.attempt := 1;
         new.published_at := now();
         new.started_at := coalesce(new.started_at, now());
+        new.revision := new.revision + 1; -- as the claim would
         return new;
     end if;
     select * into l""",
