@@ -214,6 +214,16 @@ class WaitingProgram:
 
 
 @dataclass(frozen=True, slots=True)
+class NewProgram:
+    """One that is to be made by the plan of a hash, from a Monday on; `sessions` are the ids of its sessions."""
+
+    id: UUID
+    start_on: date
+    sessions: list[UUID]
+    input_hash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """`review_note` is what a clinician wrote for clinicians with the decision."""
 

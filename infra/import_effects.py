@@ -109,9 +109,12 @@ class ImportEffects:
         )
         return {row["number"]: row["code"] for row in answer}
 
-    def solved(self, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def solved(self, hashes: Sequence[str], known: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+        """The plans that are there, None instead of one that is `known`."""
         rows = self._connection.execute(
-            "select input_hash, plan from solved_specs where input_hash = any(%s)", (list(hashes),)
+            """select input_hash, case when input_hash <> all(%s) then plan end as plan
+               from solved_specs where input_hash = any(%s)""",
+            (list(known), list(hashes)),
         )
         return {row["input_hash"]: row["plan"] for row in rows}
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from domain.errors import NotFound
 from domain.failures import Failure
 from domain.jobs import STAGES_OF, HeldBack, Job, LeaseLost, Message, Stage, Transient
-from domain.records import Claim, Submission, SubmissionClaim
+from domain.records import Claim, NewProgram, Submission, SubmissionClaim
 from infra import settings, tracing
 from infra.rows import Row, TenantConnection
 
@@ -142,15 +142,17 @@ class JobRepository:
             (job.id, job.attempt, engine_version, Jsonb(result), referral),
         )
 
-    def finish_generation(self, job: Job, program: dict[str, Any], plan: dict[str, Any] | None) -> None:
-        """Store the program with the job's end, in one statement, and the solved spec where it is new.
+    def finish_generation(self, job: Job, program: NewProgram, plan: dict[str, Any] | None) -> None:
+        """Store the program with the job's end, in one statement, and its plan where that is new. A plan that is known
+        by its hash is not sent again.
 
         Raises LeaseLost: then nothing was stored.
         """
+        stored = None if plan is None else Jsonb(plan)
         self._fenced(
             job,
-            "app.finish_generation(%s, %s, %s, %s, %s, %s, %s)",
-            (job.id, job.attempt, Jsonb(program), None if plan is None else Jsonb(plan)),
+            "app.finish_generation(%s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s, %s::jsonb)",
+            (job.id, job.attempt, program.id, program.start_on, program.sessions, program.input_hash, stored),
         )
 
     def finish_email(self, job: Job, message_id: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.jobs import Job, Message, Stage
     from domain.limits import Limits, LimitsVersion
     from domain.pages import Page, Window
-    from domain.records import Claim
+    from domain.records import Claim, NewProgram
 
 
 class Jobs(Protocol):
@@ -33,8 +33,8 @@ class Jobs(Protocol):
 
     def finish_scoring(self, job: Job, engine_version: str, result: dict[str, Any], *, referral: bool) -> None: ...
 
-    def finish_generation(self, job: Job, program: dict[str, Any], plan: dict[str, Any] | None) -> None:
-        """`plan` is the solved spec behind the program where it is new, to be kept."""
+    def finish_generation(self, job: Job, program: NewProgram, plan: dict[str, Any] | None) -> None:
+        """`plan` is the one behind the program where it is new, to be kept; None of one that is known."""
         ...
 
     def finish_email(self, job: Job, message_id: str) -> None: ...

@@ -55,3 +55,7 @@ class Plan(Frozen):
     input_hash: str
     library_hash: str
     engine_version: str
+
+    @property
+    def session_count(self) -> int:
+        return sum(len(week.sessions) for week in self.weeks)

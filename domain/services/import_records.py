@@ -4,10 +4,10 @@ Nothing is decided here that a single submission does not decide by the same fun
 spec, plan. What is saved is to solve a spec once, to check a plan once, and to ask the database once for many.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from domain.assessments import ENGINE_VERSION
@@ -19,6 +19,7 @@ from domain.jobs import Permanent
 from domain.members import Member
 from domain.ports import UnitOfWork
 from domain.programs.library import Library
+from domain.programs.plan import Plan
 from domain.programs.problem import WeekSolver
 from domain.programs.spec import ProgramSpec
 from domain.records import TemplateRef
@@ -27,9 +28,25 @@ from domain.services import assessments, programs
 
 NewId = Callable[[], UUID]
 Templates = Mapping[str, tuple[TemplateRef, Template]]
-Plans = MutableMapping[str, dict[str, Any]]
-"""Checked plans as JSON, by the hash of their spec: a process keeps those it has seen."""
 _AT_ONCE = 50  # rows of one statement
+
+
+class Plans(Protocol):
+    """Plans by the hash of their spec."""
+
+    def sessions(self, spec: str) -> int | None:
+        """How many sessions the plan has. None: it is not there, or nobody here has checked it."""
+        ...
+
+    def stored(self, spec: str) -> dict[str, Any] | None:
+        """What the database has, as JSON, not checked."""
+        ...
+
+    def found(self, spec: str) -> dict[str, Any] | None:
+        """The plan as JSON, where it had to be found. None: the database has it."""
+        ...
+
+    def add(self, plan: Plan, *, is_new: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +64,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The same with its program. `new_plan` is the hash of a plan that had to be found. `large` makes what only storing
-    needs, `program` and `plan`: a thousand rows may have to be ready before the first is stored.
+    """The same with its program. `plan` makes the one behind it where that had to be found: a thousand rows may have to
+    be ready before the first is stored.
     """
 
     row: Row
     values: dict[str, Any]
-    new_plan: str | None
-    large: Callable[[], dict[str, Any]]
+    plan: Callable[[], dict[str, Any] | None]
 
 
 def answers_of(
@@ -111,36 +127,24 @@ def candidates(
     return made
 
 
-def unknown_specs(found: Sequence[Candidate], plans: Plans) -> list[str]:
-    return sorted({each.spec.input_hash for each in found if each.spec and each.spec.input_hash not in plans})
-
-
-def ready(
-    candidate: Candidate,
-    plans: Plans,
-    stored: Mapping[str, dict[str, Any]],
-    library: Library,
-    solve: WeekSolver,
-    new_id: NewId,
-) -> Ready:
+def ready(candidate: Candidate, plans: Plans, library: Library, solve: WeekSolver, new_id: NewId) -> Ready:
     """With its program. May take seconds where nobody has asked for such a one before."""
-    refused, new_plan, completed = candidate.refused, None, candidate.completed
-    wanted = candidate.spec.input_hash if candidate.spec is not None else None
-    if candidate.spec is not None and wanted is not None and wanted not in plans:
+    refused, spec, completed = candidate.refused, candidate.spec, candidate.completed
+    program: dict[str, Any] = {}
+    if spec is not None:
         try:
-            plan, is_new = programs.solved(candidate.spec, stored.get(wanted), library, solve)
-            plans[wanted] = plan.model_dump(mode="json")
-            new_plan = wanted if is_new else None
+            sessions = plans.sessions(spec.input_hash)
+            if sessions is None:
+                plan, is_new = programs.solved(spec, plans.stored(spec.input_hash), library, solve)
+                plans.add(plan, is_new=is_new)
+                sessions = plan.session_count
+            made = programs.program_of(spec.input_hash, sessions, completed.today, new_id)
+            program = {
+                "program_id": made.id, "start_on": made.start_on, "sessions": made.sessions,
+                "input_hash": made.input_hash,
+            }  # fmt: skip
         except Permanent as error:
-            refused, wanted = error.code, None
-
-    def large() -> dict[str, Any]:
-        if wanted is None:
-            return {"program": None, "plan": None}
-        plan, start_on = plans[wanted], programs.next_monday(completed.today)
-        program = programs.laid_out(plan, start_on=start_on, new_id=new_id)
-        return {"program": program, "plan": plan if new_plan else None}
-
+            refused = error.code
     values = {
         "number": candidate.row.number,
         "user_id": str(candidate.row.user_id),
@@ -157,7 +161,7 @@ def ready(
         "referral": candidate.referral,
         "refused": refused,
     }
-    return Ready(candidate.row, values, new_plan, large)
+    return Ready(candidate.row, values | program, lambda: plans.found(program["input_hash"]) if program else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,8 @@ def store(uow: UnitOfWork, source: Source, actor: Member, rows: Sequence[Ready],
     codes: dict[int, str | None] = {}
     for start in range(0, len(rows), _AT_ONCE):
         part = [
-            each.values | each.large() | {"correlation": source.correlation_id, "key": f"{source.id}:{each.row.number}"}
+            each.values
+            | {"plan": each.plan(), "correlation": source.correlation_id, "key": f"{source.id}:{each.row.number}"}
             for each in rows[start : start + _AT_ONCE]
         ]
         codes |= uow.import_effects.submit(part, actor.id, actor.role, ENGINE_VERSION, worker, again=source.again)

@@ -17,7 +17,7 @@ from domain.programs.library import Library
 from domain.programs.plan import Plan
 from domain.programs.problem import WeekSolver
 from domain.programs.spec import ProgramSpec, UnknownCondition, spec_for
-from domain.records import SubmissionClaim
+from domain.records import NewProgram, SubmissionClaim
 
 
 def generate(
@@ -34,8 +34,8 @@ def generate(
     completed = complete(template, claim.submission.answers, claim.submission.answered_on)
     spec = specified(template, completed, Result.model_validate(claim.score), library)
     plan, is_new = solved(spec, uow.programs.solved(spec.input_hash), library, solve)
-    rows = rows_of(plan, start_on=next_monday(claim.submission.answered_on), new_id=new_id)
-    uow.jobs.finish_generation(claim.job, rows, plan.model_dump(mode="json") if is_new else None)
+    program = program_of(plan.input_hash, plan.session_count, claim.submission.answered_on, new_id)
+    uow.jobs.finish_generation(claim.job, program, plan.model_dump(mode="json") if is_new else None)
     return plan.gap if is_new else None
 
 
@@ -66,40 +66,9 @@ def solved(
         raise Permanent(error.code) from None
 
 
-def next_monday(day: date) -> date:
-    """The first Monday after `day`: a week of the plan starts there."""
-    return day + timedelta(days=7 - day.weekday())
-
-
-def rows_of(plan: Plan, *, start_on: date, new_id: Callable[[], UUID]) -> dict[str, Any]:
-    """The plan as the database takes it: weeks laid on the calendar from `start_on`, a Monday."""
-    return laid_out(plan.model_dump(mode="json"), start_on=start_on, new_id=new_id)
-
-
-def laid_out(content: Mapping[str, Any], *, start_on: date, new_id: Callable[[], UUID]) -> dict[str, Any]:
-    """The same of a plan that is JSON already."""
-    sessions = [
-        {
-            "id": str(new_id()),
-            "week": week["number"],
-            "number": session["number"],
-            "deload": week["deload"],
-            "scheduled_on": (start_on + timedelta(weeks=index, days=session["day"])).isoformat(),
-            "minutes": session["minutes"],
-            "items": session["items"],
-        }
-        for index, week in enumerate(content["weeks"])
-        for session in week["sessions"]
-    ]
-    proof = {name: content[name] for name in ("solver", "objective", "bound", "gap", "relaxed", "reassess_week")}
-    return {
-        "id": str(new_id()),
-        "weeks": len(content["weeks"]),
-        "start_on": start_on.isoformat(),
-        "spec": content["spec"],
-        "proof": proof,
-        "input_hash": content["input_hash"],
-        "library_hash": content["library_hash"],
-        "engine_version": content["engine_version"],
-        "sessions": sessions,
-    }
+def program_of(input_hash: str, sessions: int, answered_on: date, new_id: Callable[[], UUID]) -> NewProgram:
+    """A program by the plan of this hash, which has so many sessions. It begins on the first Monday after the answers:
+    a week of the plan starts there.
+    """
+    start_on = answered_on + timedelta(days=7 - answered_on.weekday())
+    return NewProgram(new_id(), start_on, [new_id() for _ in range(sessions)], input_hash)

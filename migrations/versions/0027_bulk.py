@@ -1,7 +1,8 @@
 """Less is asked for each of many: an e-mail, a row of an import, and who has a turn.
 
 What waits behind a line is held without counting the line. A window of which half has to be free is counted to its half.
-And a row of an import does its job in the transaction that makes it: nobody has to claim it, and it takes nobody's place.
+A row of an import does its job in the transaction that makes it: nobody has to claim it, and it takes nobody's place. And
+a plan that is known already is not sent once more.
 """
 
 from alembic import op
@@ -39,6 +40,80 @@ grant execute on function app.read_email, app.finish_email to ffp_app;
 """
 
 
+GENERATION = """
+-- As the one before, of a plan as it is solved: its weeks are laid on the calendar here, from `p_start_on`, a Monday.
+-- `p_sessions` are the ids of its sessions in their order. Without `p_plan` it is the one that is known by its hash.
+create function app.finish_generation(
+    p_tenant uuid, p_user uuid, p_role text, p_job uuid, p_attempt integer, p_program uuid, p_start_on date,
+    p_sessions uuid[], p_input_hash text, p_plan jsonb)
+returns boolean language plpgsql as $$
+declare
+    v jobs;
+    v_plan jsonb := coalesce(p_plan, (select plan from solved_specs where input_hash = p_input_hash));
+    v_review boolean;
+    v_stopped boolean := false;
+begin
+    perform app.set_context(p_tenant, p_user, p_role);
+    v_review := app.needs_review();
+    update jobs set status = 'succeeded', result_type = 'program', result_id = p_program, lease_until = null,
+            review = case when v_review then 'pending' end, error_code = null, revision = revision + 1, updated_at = now(), finished_at = now()
+        where tenant_id = p_tenant and id = p_job and stage = 'generating' and status is not distinct from 'running' and attempt = p_attempt
+        returning * into v;
+    if not found then return false; end if;
+    if not v_review then
+        perform app.archive_program(v.user_id);
+        v_stopped := app.referred_since(v.user_id, (select submitted_at from submissions
+            where tenant_id = p_tenant and assessment_id = v.assessment_id)); -- after the lock
+    end if;
+    insert into programs (tenant_id, id, user_id, submission_id, job_id, status, weeks, start_on, spec, proof,
+                          input_hash, library_hash, engine_version)
+        select p_tenant, p_program, v.user_id, s.id, p_job, case when v_review then 'pending_review' when v_stopped then 'paused_safety' else 'active' end,
+               jsonb_array_length(v_plan -> 'weeks'), p_start_on, v_plan -> 'spec',
+               (select jsonb_object_agg(k, v_plan -> k) from unnest(array['solver', 'objective', 'bound', 'gap', 'relaxed', 'reassess_week']) k),
+               v_plan ->> 'input_hash', v_plan ->> 'library_hash', v_plan ->> 'engine_version'
+        from submissions s where s.tenant_id = p_tenant and s.assessment_id = v.assessment_id;
+    with planned as materialized (
+        select p_sessions[row_number() over (order by w.place, s.place)] as id, (w.week ->> 'number')::integer as week, s.number,
+               (w.week ->> 'deload')::boolean as deload, p_start_on + (w.place - 1)::integer * 7 + s.day as scheduled_on, s.minutes, s.items
+        from jsonb_array_elements(v_plan -> 'weeks') with ordinality as w (week, place)
+        cross join lateral rows from (jsonb_to_recordset(w.week -> 'sessions')
+                as (number integer, day integer, minutes numeric, items jsonb)) with ordinality
+            as s (number, day, minutes, items, place)
+    ), made as (
+        insert into sessions (tenant_id, id, program_id, user_id, week, number, deload, scheduled_on, minutes)
+            select p_tenant, id, p_program, v.user_id, week, number, deload, scheduled_on, minutes from planned
+    )
+    insert into prescribed_exercises (tenant_id, session_id, position, user_id, exercise, role, sets, reps, seconds,
+                                      rest_s, minutes, effort, why)
+        select p_tenant, s.id, i.position, v.user_id, i.exercise, i.role, i.sets, i.reps, i.seconds,
+               i.rest_s, i.minutes, i.effort, i.why
+        from planned s
+        cross join lateral rows from (jsonb_to_recordset(s.items)
+                as (exercise text, role text, sets integer, reps integer, seconds integer,
+                    rest_s integer, minutes numeric, effort integer, why jsonb)) with ordinality
+            as i (exercise, role, sets, reps, seconds, rest_s, minutes, effort, why, position);
+    update attempts set ended_at = now(), outcome = 'succeeded'
+        where tenant_id = p_tenant and job_id = p_job and stage = 'generating' and number = p_attempt;
+    insert into audit_log (tenant_id, actor_id, actor_role, action, subject_type, subject_id, subject_user_id, request_id)
+        values (p_tenant, p_user, p_role, 'program.created', 'program', p_program, v.user_id, v.correlation_id);
+    if p_plan is not null then
+        insert into solved_specs (input_hash, plan) values (p_input_hash, p_plan) on conflict do nothing;
+    end if;
+    if v_review then
+        perform app.notify_staff('program_to_review', 'program', p_program, null);
+    elsif v_stopped then
+        perform app.notify_user(v.user_id, 'program_paused', 'program', p_program),
+                app.notify_staff('program_paused', 'program', p_program, v.user_id);
+    else
+        perform app.notify_user(v.user_id, 'program_ready', 'program', p_program);
+    end if;
+    return true;
+end $$;
+revoke execute on function app.finish_generation(uuid, uuid, text, uuid, integer, uuid, date, uuid[], text, jsonb) from public;
+grant execute on function app.finish_generation(uuid, uuid, text, uuid, integer, uuid, date, uuid[], text, jsonb) to ffp_app;
+"""
+
+
 def _claimed(stage: str) -> str:
     return f"perform app.claim_job(p_tenant, null, 'worker', r.job, '{stage}', p_lease_s, p_worker);"
 
@@ -61,16 +136,6 @@ PARTS = (
         or {_OVERTAKING} -- no overtaking
         or app.in_flight(new.tenant_id, new.stage, l.places) >= l.places
         or (l.concurrency is not null and app.in_flight(new.stage, l.concurrency) >= l.concurrency));""",
-    ),
-    (
-        "finish_generation",
-        """cross join lateral jsonb_to_recordset(s.value -> 'items')
-            as i (position integer, exercise text, role text, sets integer, reps integer, seconds integer,
-                  rest_s integer, minutes numeric, effort integer, why jsonb);""",
-        """cross join lateral rows from (jsonb_to_recordset(s.value -> 'items')
-                as (exercise text, role text, sets integer, reps integer, seconds integer,
-                    rest_s integer, minutes numeric, effort integer, why jsonb)) with ordinality
-            as i (exercise, role, sets, reps, seconds, rest_s, minutes, effort, why, position);""",
     ),
     (
         "take_turns",
@@ -110,6 +175,21 @@ PARTS = (
     ("import_assessments", _claimed("generating"), _begun("generating")),
     (
         "import_assessments",
+        "referral boolean, program jsonb, plan jsonb, refused text)",
+        """referral boolean, program jsonb, plan jsonb, refused text,
+            program_id uuid, start_on date, sessions uuid[], input_hash text)""",
+    ),
+    (
+        "import_assessments",
+        "else\n                        perform app.finish_generation(",
+        """elsif r.program_id is not null then
+                        perform app.finish_generation(p_tenant, null, 'worker', r.job, 1, r.program_id, r.start_on,
+                            r.sessions, r.input_hash, r.plan);
+                    else -- as the release before this one asks
+                        perform app.finish_generation(""",
+    ),
+    (
+        "import_assessments",
         "r.score, r.referral);",
         "r.score, r.referral);\n                perform set_config('app.at_once', '', true);",
     ),
@@ -118,6 +198,7 @@ PARTS = (
 
 def upgrade() -> None:
     op.execute(EMAILS)
+    op.execute(GENERATION)
     for name, before, after in PARTS:
         _replace(name, before, after)
 
@@ -140,3 +221,4 @@ def downgrade() -> None:
     for name, before, after in reversed(PARTS):
         _replace(name, after, before)
     op.execute("drop function app.read_email, app.finish_email")
+    op.execute("drop function app.finish_generation(uuid, uuid, text, uuid, integer, uuid, date, uuid[], text, jsonb)")
