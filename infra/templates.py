@@ -34,7 +34,7 @@ def _ref(row: Row) -> TemplateRef:
 
 # One row a name: the tenant's own before a shipped one, then the highest version, number by number.
 _NEWEST = """
-    select distinct on (slug) id, slug, version, content_hash, document from templates
+    select distinct on (slug) id, slug, version, content_hash{more} from templates
     where status = 'published' and (%(slug)s::text is null or slug = %(slug)s)
     order by slug, tenant_id nulls last, string_to_array(version, '.')::int[] desc"""
 _COLUMNS = """id, slug, version, content_hash, status, revision, updated_at, published_at, document,
@@ -64,7 +64,7 @@ class TemplateRepository:
         self._connection = connection
 
     def find(self, slug: str) -> TemplateRef:
-        rows = self._connection.execute(_NEWEST, {"slug": slug})
+        rows = self._connection.execute(_NEWEST.format(more=""), {"slug": slug})
         if not rows:
             raise NotFound
         return _ref(rows[0])
@@ -74,8 +74,15 @@ class TemplateRepository:
         return [TemplateVersion(**row) for row in rows]
 
     def list(self) -> list[tuple[TemplateRef, Template]]:
-        rows = self._connection.execute(_NEWEST, {"slug": None})
-        return [(_ref(row), _template(row["content_hash"], row["document"])) for row in rows]
+        known = dict(_parsed)
+        rows = self._connection.execute(
+            _NEWEST.format(more=", case when content_hash <> all(%(known)s) then document end as document"),
+            {"slug": None, "known": list(known)},
+        )
+        return [
+            (_ref(row), known.get(row["content_hash"]) or _template(row["content_hash"], row["document"]))
+            for row in rows
+        ]
 
     def get(self, template_id: UUID, content_hash: str) -> Template:
         """The version with this id; `content_hash` comes from a row the caller has read."""

@@ -49,7 +49,8 @@ create function app.finish_generation(
 returns boolean language plpgsql as $$
 declare
     v jobs;
-    v_plan jsonb := coalesce(p_plan, (select plan from solved_specs where input_hash = p_input_hash));
+    -- `#> '{}'` unpacks it once: it is asked for many things, and would be unpacked for each.
+    v_plan jsonb := coalesce(p_plan, (select plan from solved_specs where input_hash = p_input_hash)) #> '{}';
     v_review boolean;
     v_stopped boolean := false;
 begin
