@@ -22,7 +22,7 @@ MOST_INVITED_A_DAY = 20_000
 STAGED_AT_ONCE = 2_000
 STAGED_CHARS_AT_ONCE = 2_000_000  # or these, whichever are reached first
 # Rows of one chunk: one transaction, and what a pause waits for at most.
-CHUNK_ROWS = {"members": 500, "assessments": 40, "programs": 40}
+CHUNK_ROWS = {"members": 500, "assessments": 80, "programs": 80}
 # How many rows one errors.csv holds; the next ones are a link away.
 ERRORS_AT_ONCE = 5_000
 READ_AT_ONCE = 500  # rows that a process has in memory, each as long as a line may be

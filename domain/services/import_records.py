@@ -28,7 +28,7 @@ from domain.services import assessments, programs
 
 NewId = Callable[[], UUID]
 Templates = Mapping[str, tuple[TemplateRef, Template]]
-_AT_ONCE = 50  # rows of one statement
+_AT_ONCE = 40  # rows of one statement
 
 
 class Plans(Protocol):
