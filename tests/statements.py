@@ -26,11 +26,14 @@ _COMMAND_COMPLETE, _ERROR = b"C", b"E"
 class Asked:
     """`round_trips`: times the client asked for something to be done and waited. `statements`: what the server carried
     out, BEGIN and COMMIT included; a function call is one. Preparing a statement counts for nothing: it happens once a
-    connection. `texts`: as they went over the wire, in order; a statement that was prepared before sends none.
+    connection. `texts`: as they went over the wire, in order; a statement that was prepared before sends none. `sent`
+    and `answered` are bytes.
     """
 
     round_trips: int = 0
     statements: int = 0
+    sent: int = 0
+    answered: int = 0
     texts: list[str] = field(default_factory=list)
 
 
@@ -95,7 +98,7 @@ class Recorder:
                         self._sent(kind, content, bound=bound)
                         bound = kind == _BIND or (bound and kind != _SYNC)
                     else:
-                        self._answered(kind)
+                        self._answered(kind, content)
                 waiting = waiting[start:]
                 sink.sendall(chunk)
         except OSError:
@@ -108,14 +111,16 @@ class Recorder:
 
     def _sent(self, kind: bytes, content: bytes, *, bound: bool) -> None:
         with self._lock:
+            self._asked.sent += len(content)
             if kind == _QUERY or (kind == _SYNC and bound):
                 self._asked.round_trips += 1
             if kind in (_QUERY, _PARSE):
                 text = content.partition(b"\0")[2] if kind == _PARSE else content
                 self._asked.texts.append(" ".join(text.partition(b"\0")[0].decode().split()))
 
-    def _answered(self, kind: bytes) -> None:
+    def _answered(self, kind: bytes, content: bytes) -> None:
         with self._lock:
+            self._asked.answered += len(content)
             self._asked.statements += kind in (_COMMAND_COMPLETE, _ERROR)
 
 

@@ -13,10 +13,17 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from domain.imports.columns import template_columns
+from domain.limits import Limits
+from domain.services import limits
+from domain.tenancy import Operator
 from infra.content import load_templates
+from infra.database import operations
+from infra.ids import new_id
 from tests.answers import low_back_pain
 from tests.api.problems import assert_problem
-from tests.conftest import Database, Person
+from tests.conftest import Database, Person, forget
+from tests.statements import Recorder
+from workers import plans
 
 Make = Callable[..., Any]
 MEMBERS = (
@@ -213,6 +220,73 @@ def test_the_same_answers_one_by_one_and_imported_leave_the_same_rows(
         assert mine[name] == theirs[name], name
     actors = db.rows("select distinct actor_id from audit_log where tenant_id = %s and action = 'assessment.submitted'", owner.tenant_id)  # fmt: skip
     assert actors == [{"actor_id": owner.context.user_id}]
+
+
+def test_a_plan_is_sent_once_and_checked_by_whoever_has_not_seen_it(
+    person: Make, done: Make, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = person("acme", "business_owner")
+
+    def made() -> tuple[list[dict[str, Any]], int]:
+        who = person("acme")
+        with recorder.count() as asked:
+            ended = done(owner, answers_table([who]), "assessments", template_id="low-back-pain")
+        assert ended["counts"]["done"] == 1, ended
+        rows = db.rows(
+            """select s.week, s.number, s.scheduled_on, s.minutes, e.position, e.exercise, e.sets, e.reps, e.seconds
+               from sessions s join prescribed_exercises e on e.session_id = s.id where s.user_id = %s
+               order by s.week, s.number, e.position""",
+            who.context.user_id,
+        )
+        return rows, asked.sent
+
+    monkeypatch.setattr(plans, "_checked", {})
+    with Recorder(db.app_url) as recorder:
+        monkeypatch.setenv("FFP_DATABASE_URL", recorder.url)
+        forget()
+        (first, _), (second, found), (third, known) = made(), made(), made()
+        db.rows("delete from solved_specs")
+        fourth, again = made()
+        db.rows("update solved_specs set plan = jsonb_set(plan, '{weeks,0,sessions,0,items,0,sets}', '99')")
+        monkeypatch.setattr(plans, "_checked", {})
+        fifth, _ = made()
+        forget()
+    assert len(first) > 50
+    assert first == second == third == fourth == fifth
+    assert known <= found < again - 20_000  # of the plan
+
+
+def test_a_row_is_done_where_it_is_made(
+    person: Make, submit: Make, begin: Make, step: Make, get: Make, work: Make, db: Database
+) -> None:
+    """Neither held back behind those who wait, nor in anybody's way; on record as what a worker has done."""
+    with operations(Operator(uuid4(), "a test")) as of:
+        limits.change(of, limits.read(of).version, Limits(window=1), "a test", new_id())
+    owner = person("acme", "business_owner")
+    for _ in range(3):
+        assert submit(person("acme")).status_code == 202
+    waiting = "select count(*) from jobs where kind = 'assessment' and status = 'queued' and held = %s"
+    assert (db.value(waiting, True), db.value(waiting, False)) == (2, 1)
+    answers = answers_table([person("acme") for _ in range(3)])
+    found = begin(owner, answers, "assessments", template_id="low-back-pain")
+    work("bulk")
+    step(owner, found, "confirm", get(owner, found)["revision"])
+    work("bulk")
+    assert get(owner, found)["counts"]["done"] == 3
+    assert (db.value(waiting, True), db.value(waiting, False)) == (2, 1)
+    assert db.rows(
+        """select j.status, j.held, j.lease_until, j.published_at is not null as published, a.stage, a.number, a.outcome,
+               count(*) from jobs j join attempts a on a.job_id = j.id where j.kind = 'assessment' group by 1, 2, 3, 4, 5, 6, 7
+           order by a.stage"""
+    ) == [
+        {
+            "status": "succeeded", "held": False, "lease_until": None, "published": True, "stage": stage, "number": 1,
+            "outcome": "succeeded", "count": 3,
+        }
+        for stage in ("generating", "scoring")
+    ]  # fmt: skip
+    work()
+    assert db.value("select count(*) from jobs where kind = 'assessment' and status = 'succeeded'") == 6
 
 
 def test_rows_that_cannot_be_submitted(
