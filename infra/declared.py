@@ -152,6 +152,12 @@ _ALL = (
         needed_by=("worker",),
     ),
     Setting(
+        "FFP_MAIL_PER_S",
+        "How many e-mails a process hands over at most: all of them together no more than SES allows the account.",
+        "14",
+        "a second",
+    ),
+    Setting(
         "FFP_WEB_URL",
         "Where the web application is: links in e-mails start with it.",
         "http://localhost:5173",

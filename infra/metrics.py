@@ -97,7 +97,7 @@ POOL_CONNECTIONS = Metric(
     "pool_connections",
     "gauge",
     "Count",
-    "Connections to PostgreSQL: used, idle, and how many there may be (most).",
+    "Connections to PostgreSQL: used, idle, and how many there may be (most); `-beside`: a worker's second process.",
     labels=("pool", "state"),
     container_only=True,
 )

@@ -78,7 +78,7 @@ def _malformed() -> Iterator[Offence]:
         settings.environment, settings.cors_origins, settings.read_timeout_s, settings.pool_size, settings.lease_s,
         settings.visibility_s, settings.relay_period_s, settings.relay_grace_s, settings.republish_after_s,
         settings.auth_quotas, settings.even_answer_s, settings.registration_kept_h, settings.metrics_address,
-        settings.video_progress_s,
+        settings.video_progress_s, settings.mail_per_s,
     )  # fmt: skip
     for read in readers:
         try:

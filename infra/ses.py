@@ -4,6 +4,8 @@ SES knows no idempotency key. Whoever dies after SES has taken a letter, and bef
 between the two there is nothing but the commit. Nothing is ever lost for it.
 """
 
+import threading
+import time
 from functools import cache
 from typing import Any
 
@@ -13,6 +15,10 @@ from infra import aws, logs, settings
 
 # About this letter; everything else (throttled, sending paused, sender not verified, down) may pass.
 _REFUSED = frozenset({"BadRequestException", "InvalidParameterValue", "InvalidParameterException"})
+
+
+_lock = threading.Lock()
+_free_at = 0.0  # when the next letter may go; the turns of the last second can be made up
 
 
 class LetterRefused(Exception):
@@ -37,9 +43,10 @@ def client() -> Any:
 
 
 def send(letter: Letter) -> str:
-    """The message id. Raises LetterRefused, or Transient for what may pass."""
+    """The message id. Waits for its turn. Raises LetterRefused, or Transient for what may pass."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    _wait()
     try:
         answer = client().send_email(
             FromEmailAddress=settings.mail().sender,
@@ -65,3 +72,15 @@ def send(letter: Letter) -> str:
         raise Transient("mail_unavailable") from None
     message_id: str = answer["MessageId"]
     return message_id
+
+
+def _wait() -> None:
+    """SES refuses what comes faster than it allows an account (14 a second, unless it was asked for more), and a letter
+    that was refused five times is dead: the e-mails of an import are tens of thousands.
+    """
+    global _free_at  # noqa: PLW0603 - one of a process, as SES's limit is one of an account
+    with _lock:
+        now = time.monotonic()
+        _free_at = max(_free_at, now - 1) + 1 / settings.mail_per_s()
+        wait = _free_at - now
+    time.sleep(max(0.0, wait))

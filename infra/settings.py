@@ -229,6 +229,11 @@ def mail() -> MailSettings:
     return MailSettings(_given("FFP_MAIL_FROM") or "", region(), _given("AWS_ENDPOINT_URL"))
 
 
+def mail_per_s() -> float:
+    """How many e-mails a second this process hands over at most."""
+    return _number("FFP_MAIL_PER_S", 0.1, 1000, "e-mails a second, from 0.1 to 1000")
+
+
 def web_url() -> str:
     """Where the web application is, without a slash at its end."""
     return (_given("FFP_WEB_URL") or "").rstrip("/")

@@ -247,6 +247,7 @@ def queue_environment(urls: dict[str, str]) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         **{f"FFP_QUEUE_{name.upper()}_URL": urls[name] for name in (*settings.QUEUES, *settings.WEBHOOK_QUEUES)},
         "FFP_BUCKET_EXPORTS": EXPORTS,
+        "FFP_MAIL_PER_S": "1000",
         "FFP_BUCKET_VIDEOS": VIDEOS,
         "FFP_CDN_URL": CDN_URL,
         "FFP_CDN_KEYS_FILE": str(private_file(cluster.emulator().directory)),

@@ -1,7 +1,9 @@
 """E-mails: who gets which, never anything of anybody's health, sent by a job like any other."""
 
 import json
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -208,6 +210,18 @@ def test_only_the_worker_of_a_tenant_reads_what_is_sent(db: Database, person: Ma
             uow.emails.read(job.subject_id)
     with unit_of_work(worker_context(member.tenant_id)) as uow:
         assert uow.emails.read(job.subject_id).address == member.email
+
+
+def test_letters_go_no_faster_than_the_mail_service_allows(
+    person: Make, queues: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From however many threads; a second's letters may go at once."""
+    monkeypatch.setenv("FFP_MAIL_PER_S", "10")
+    text = letter(person("acme").email, "removed", EVERY_PARAM, "https://app.example")
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(ses.send, [text] * 20))) == 20
+    assert time.monotonic() - began >= 0.9
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
