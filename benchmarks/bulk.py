@@ -355,6 +355,7 @@ def _table(bench: Bench, worker: psutil.Process, given: argparse.Namespace, answ
     bench.stack.analyze()
     bulk = run(bench, worker, bench.people(given.assessments), answers)
     people = bench.signed_in(given.singles)
+    bench.idle()
     bench.stack.analyze()
     single = singles(bench, worker, people, answers)
     floor = bare(bench, min(1_000, given.assessments))
