@@ -66,9 +66,9 @@ class Stack:
         return done.stdout
 
     @contextmanager
-    def worker(self, **changes: str) -> Iterator[psutil.Process]:
+    def worker(self) -> Iterator[psutil.Process]:
         given = dict(line.split("=", 1) for line in self._ffp("env").splitlines() if "=" in line)
-        process = subprocess.Popen([FFP, "worker"], env=os.environ | given | changes, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([FFP, "worker"], env=os.environ | given, stderr=subprocess.DEVNULL)
         try:
             yield psutil.Process(process.pid)
         finally:
