@@ -154,7 +154,7 @@ _ALL = (
     Setting(
         "FFP_MAIL_PER_S",
         "How many e-mails a process hands over at most: all of them together no more than SES allows the account.",
-        "14",
+        "7",
         "a second",
     ),
     Setting(
