@@ -94,9 +94,13 @@ class ChangeWatch:
                 del self._waiting[topic]
 
     def notify(self, change: Change | None) -> None:
-        """Wake who waits for this; None wakes all, after a gap in what was heard."""
+        """Wake who waits for this; None wakes all, after a gap in what was heard.
+
+        The loop is left alone where nobody waits. Who begins to wait meanwhile looks for themselves after that.
+        """
         loop = self._loop
-        if loop is not None and not loop.is_closed():
+        waited_for = change is None or change.id in self._waiting or change.user_id in self._waiting
+        if waited_for and loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._wake, change)
 
     def _wake(self, change: Change | None) -> None:

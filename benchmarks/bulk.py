@@ -120,13 +120,13 @@ class Bench:
         self.stack.api.post(f"/v1/imports/{made['id']}/validate", headers=self.stack.headers).raise_for_status()
         return str(made["id"])
 
-    def until(self, found: str, *states: str) -> dict[str, Any]:
+    def until(self, found: str, *states: str, every_s: float = 0.1) -> dict[str, Any]:
         while True:
             body: dict[str, Any] = self.stack.api.get(f"/v1/imports/{found}", headers=self.stack.headers).json()
             assert body["status"] not in {"invalid", "failed"}, body["error"]
             if body["status"] in states:
                 return body
-            time.sleep(0.1)
+            time.sleep(every_s)
 
     def idle(self) -> None:
         """Give up the e-mails that are not sent yet, and wait for what is under way."""
@@ -308,7 +308,7 @@ def neighbour(bench: Bench, people: int, answers: list[Answers], rounds: int, sa
                 )
                 bench.confirm(found, bench.until(found, "ready")["revision"])
                 with ThreadPoolExecutor(1) as pool:
-                    ended = pool.submit(bench.until, found, "completed")
+                    ended = pool.submit(bench.until, found, "completed", every_s=1)  # as a page does
                     while not ended.done():
                         during.append(one())
                 ended.result()

@@ -1,7 +1,7 @@
 """One connection that hears whose jobs and notifications have changed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,12 +13,12 @@ from infra.keepalive import KEEPALIVE
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`kind` is `job` or `notification`; `id` its id, `user_id` whose it is."""
+    """Of what has this `id`, and of whose it is. Both are the person where all that is said is that something of theirs
+    has changed.
+    """
 
-    kind: str
-    tenant_id: UUID
-    user_id: UUID
     id: UUID
+    user_id: UUID
 
 
 def run(heard: Callable[[Change | None], None], stop: threading.Event) -> None:
@@ -37,10 +37,12 @@ def run(heard: Callable[[Change | None], None], stop: threading.Event) -> None:
                 application_name="ffp-listener",
             ) as connection:
                 connection.execute("listen ffp_changes")
+                connection.execute("listen ffp_people")
                 heard(None)
                 while not stop.is_set():
                     for notification in connection.notifies(timeout=1):
-                        heard(_change(notification.payload))
+                        for change in _changes(notification):
+                            heard(change)
                         if stop.is_set():
                             return
         except (psycopg.Error, OSError) as error:
@@ -48,6 +50,10 @@ def run(heard: Callable[[Change | None], None], stop: threading.Event) -> None:
             stop.wait(1)
 
 
-def _change(payload: str) -> Change:
-    kind, tenant, user, subject = payload.split()
-    return Change(kind, UUID(tenant), UUID(user), UUID(subject))
+def _changes(said: psycopg.Notify) -> Iterator[Change]:
+    if said.channel == "ffp_people":  # many at once, as in a chunk of an import
+        for user in map(UUID, said.payload.split()):
+            yield Change(user, user)
+    else:
+        _, _, user, subject = said.payload.split()
+        yield Change(UUID(subject), UUID(user))

@@ -28,7 +28,7 @@ set_json_loads(pydantic_core.from_json)
 # A statement that waits longer than this for a lock or a plan gives up; the client is told to repeat.
 _OPTIONS: Final = "-c lock_timeout=2s -c statement_timeout=8s -c idle_in_transaction_session_timeout=10s"
 # The newest of migrations/versions that adds something: this release needs it. Their numbers compare as text.
-SCHEMA: Final = "0028"
+SCHEMA: Final = "0029"
 _MOST_OPERATORS: Final = 4  # they are few
 _pools: dict[str, Pool] = {}
 _opening = threading.Lock()

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import psycopg
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
@@ -287,6 +288,32 @@ def test_a_row_is_done_where_it_is_made(
     ]  # fmt: skip
     work()
     assert db.value("select count(*) from jobs where kind = 'assessment' and status = 'succeeded'") == 6
+
+
+def test_everybody_of_a_chunk_is_told_of_at_once(done: Make, person: Make, db: Database) -> None:
+    """One message; who is told of a referral besides is told as ever."""
+    owner, clinician = person("acme", "business_owner"), person("acme", "clinician")
+    members = [person("acme") for _ in range(5)]
+    well, referred = answers_table(members[:-1]), answers_table(members[-1:], rf_chest_pain="yes")
+    with psycopg.connect(db.app_url, autocommit=True) as connection:
+        connection.execute("listen ffp_changes")
+        connection.execute("listen ffp_people")
+        content = well + referred.partition("\r\n")[2]
+        ended = done(owner, content, "assessments", template_id="low-back-pain")
+        heard = list(connection.notifies(timeout=0.5))
+        assert ended["counts"]["done"] == 5, ended
+        [told] = [each.payload.split() for each in heard if each.channel == "ffp_people"]
+        everybody = sorted(str(each.context.user_id) for each in members)
+        assert sorted(told) == everybody
+        alone = [each.payload.split() for each in heard if each.channel == "ffp_changes"]
+        assert not {user for _, _, user, _ in alone} & set(everybody)
+        told_of_referral = [user for kind, _, user, _ in alone if kind == "notification"]
+        assert told_of_referral.count(str(clinician.context.user_id)) == 1
+        many = [uuid4() for _ in range(450)]  # no message of PostgreSQL is that long
+        connection.execute("select app.tell_people(%s)", (many,))
+        messages = [each.payload.split() for each in connection.notifies(timeout=0.5)]
+    assert sorted(map(len, messages)) == [50, 200, 200]
+    assert {user for users in messages for user in users} == {str(each) for each in many}
 
 
 def test_rows_that_cannot_be_submitted(

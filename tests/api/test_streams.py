@@ -17,6 +17,7 @@ from api.errors import HttpProblem
 from api.streams import Streams
 from api.waiting import ChangeWatch
 from domain.tenancy import Context
+from tests.answers import low_back_pain
 from tests.api.conftest import Served
 from tests.api.problems import assert_problem
 from tests.api.test_waiting import PATIENCE_S, start, submit, work
@@ -115,6 +116,33 @@ def test_one_stream_for_everything_of_one_person(served: Served, work: Callable[
         missed = [next(again), next(again)]
     assert {event["event"] for event in missed} == {"job", "notification"}
     assert next(event["data"]["status"] for event in missed if event["event"] == "job") == "succeeded"
+
+
+def test_who_follows_hears_what_an_import_makes_for_them(served: Served, work: Callable[[], int]) -> None:
+    tenant = uuid4().hex
+    owner, member = served.person(tenant, "business_owner"), served.person(tenant)
+    order = {"kind": "assessments", "template_id": "low-back-pain", "on_duplicate": "update"}
+    headers = owner.headers | {"Idempotency-Key": "k-1"}
+    found = "/v1/imports/" + served.client.post("/v1/imports", json=order, headers=headers).json()["id"]
+    served.client.put(
+        f"{found}/content",
+        content=json.dumps({"email": member.email} | low_back_pain()),
+        headers=owner.headers | {"Content-Type": "application/x-ndjson"},
+    )
+    work()
+    ready = served.client.get(found, headers=owner.headers)
+    submitted(served, member)
+    with ThreadPoolExecutor(1) as pool, follow(served, member, "/v1/events") as mine:
+        assert next(mine)["data"]["status"] == "queued"
+        confirmed = served.client.post(f"{found}/confirm", headers=owner.headers | {"If-Match": ready.headers["ETag"]})
+        assert confirmed.status_code == 200, confirmed.text
+        worked = pool.submit(work)
+        made: set[str] = set()
+        while len(made) < 2:
+            event = next(mine)
+            if event["event"] == "job" and event["data"]["status"] == "succeeded":
+                made.add(event["data"]["id"])
+        worked.result()
 
 
 def test_another_tenants_job_has_no_stream(served: Served) -> None:

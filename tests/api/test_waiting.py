@@ -63,7 +63,7 @@ def work(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
     def drain() -> int:
         client, done = emulated_sqs(), 0
-        for name in ("scoring", "generation"):
+        for name in ("scoring", "generation", "bulk"):
             while found := receive(client, served.queues[name]):
                 assert sqs.handler({"Records": found}, None) == {"batchItemFailures": []}
                 for record in found:
