@@ -52,8 +52,8 @@ def run(heard: Callable[[Change | None], None], stop: threading.Event) -> None:
 
 def _changes(said: psycopg.Notify) -> Iterator[Change]:
     if said.channel == "ffp_people":  # many at once, as in a chunk of an import
-        for user in map(UUID, said.payload.split()):
-            yield Change(user, user)
+        for person in map(UUID, said.payload.split()):
+            yield Change(person, person)
     else:
         _, _, user, subject = said.payload.split()
         yield Change(UUID(subject), UUID(user))
