@@ -10,7 +10,7 @@ from api import document, errors, rates, sections
 from api.middleware import Envelope
 from api.streams import Streams
 from api.waiting import ChangeWatch
-from infra import pools, production, settings
+from infra import garbage, pools, production, settings
 
 _DESCRIPTION = """Assessments and exercise programs for physiotherapy and fitness.
 
@@ -22,6 +22,7 @@ FFP is not a medical device."""
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """A server's life. Mangum runs without it: there a waiter polls, and the pool opens by first use."""
     sections.load(app)
+    garbage.settle()
     streams: Streams = app.state.streams
     async with streams.watch.listening():
         yield

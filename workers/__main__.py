@@ -8,7 +8,7 @@ import warnings
 from celery.platforms import SecurityWarning
 from celery.signals import worker_ready, worker_shutdown
 
-from infra import logs, pools, production, settings
+from infra import garbage, logs, pools, production, settings
 from infra.declared import Door
 from workers import beside, dead_letters, reminders, replays, training, webhook_sender, webhooks
 from workers.relay import relay
@@ -33,6 +33,7 @@ def _loop() -> None:
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def _ready(**_: object) -> None:
+    garbage.settle()
     _beside.append(beside.Companion())
     if settings.relay_in_worker():
         threading.Thread(target=_loop, name="relay", daemon=True).start()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from domain.jobs import QUEUE_OF, Transient, backoff_s
 from domain.videos import LEASE_S
-from infra import logs, metrics, pools, queue, settings, telemetry
+from infra import garbage, logs, metrics, pools, queue, settings, telemetry
 from infra.messages import Unreadable, decode
 from infra.metrics import Metric
 from workers import videos
@@ -82,6 +82,7 @@ def main() -> None:
     with Path(os.devnull).open("rb") as nothing:  # what this starts must not read from there
         os.dup2(nothing.fileno(), 0)
     telemetry.begin_child("worker", _told(door) if settings.metrics_address() else None)
+    garbage.settle()
     stop = threading.Event()
     threads = start(stop)
     _until_told(door)
