@@ -15,9 +15,12 @@ branch_labels = None
 depends_on = None
 
 TELL = """
+-- app.told_at_once: the person and the job of the row that app.import_assessments is at. Other jobs of theirs are told.
 create or replace function app.tell_change() returns trigger language plpgsql as $$
+declare
+    v_told uuid := case tg_argv[0] when 'job' then new.id else new.user_id end;
 begin
-    if new.user_id::text = current_setting('app.told_at_once', true) then -- see app.import_assessments
+    if strpos(current_setting('app.told_at_once', true), v_told::text) > 0 then
         return null;
     end if;
     perform pg_notify('ffp_changes', concat_ws(' ', tg_argv[0], new.tenant_id, new.user_id, new.id));
@@ -40,7 +43,7 @@ PARTS = (
     (
         "perform app.set_context(p_tenant, p_actor, p_actor_role);",
         """perform app.set_context(p_tenant, p_actor, p_actor_role),
-                set_config('app.told_at_once', r.user_id::text, true);""",
+                set_config('app.told_at_once', concat_ws(' ', r.user_id, r.job), true);""",
     ),
     ("return next;", "if code is null then v_told := v_told || r.user_id; end if;\n        return next;"),
     (

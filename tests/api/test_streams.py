@@ -131,8 +131,14 @@ def test_who_follows_hears_what_an_import_makes_for_them(served: Served, work: C
     )
     work()
     ready = served.client.get(found, headers=owner.headers)
+    foreigner = served.person(uuid4().hex)
     submitted(served, member)
-    with ThreadPoolExecutor(1) as pool, follow(served, member, "/v1/events") as mine:
+    own = submitted(served, foreigner)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        follow(served, member, "/v1/events") as mine,
+        follow(served, foreigner, "/v1/events") as theirs,
+    ):
         assert next(mine)["data"]["status"] == "queued"
         confirmed = served.client.post(f"{found}/confirm", headers=owner.headers | {"If-Match": ready.headers["ETag"]})
         assert confirmed.status_code == 200, confirmed.text
@@ -143,6 +149,10 @@ def test_who_follows_hears_what_an_import_makes_for_them(served: Served, work: C
             if event["event"] == "job" and event["data"]["status"] == "succeeded":
                 made.add(event["data"]["id"])
         worked.result()
+        told: list[Event] = []
+        while not (told and told[-1]["event"] == "notification"):
+            told.append(next(theirs))
+        assert {event["data"]["links"]["self"] for event in told if event["event"] == "job"} == {own}
 
 
 def test_another_tenants_job_has_no_stream(served: Served) -> None:
